@@ -1,0 +1,3 @@
+module github.com/scaivault/audit
+
+go 1.26.0

@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"strconv"
+	"strings"
+)
+
+// EventID names an event within its tenant: "log_" and 1 to 60 of A–Z, a–z,
+// 0–9, '_' and '-'. A producer may choose it, so that a repeated delivery is
+// known as such; otherwise it is derived from the event's place in the log.
+type EventID string
+
+const (
+	idPrefix  = "log_"
+	maxIDTail = 60
+
+	// originDigits and indexDigits are the hex digits of a derived id.
+	originDigits = 4
+	indexDigits  = 12
+	derivedWidth = len(idPrefix) + originDigits + indexDigits
+
+	// MaxIndex is the largest index whose id can be derived.
+	MaxIndex = 1<<(4*indexDigits) - 1
+)
+
+// Valid reports whether id has the shape of an event id.
+func (id EventID) Valid() bool {
+	tail, ok := strings.CutPrefix(string(id), idPrefix)
+	return ok && 1 <= len(tail) && len(tail) <= maxIDTail && isName(tail)
+}
+
+// DerivedID returns the id of an event that brought none: "log_", four hex
+// digits for the origin (the node that wrote it, 0 in the embedded store) and
+// twelve for the index. Derived ids cost no storage and sort as the log does.
+func DerivedID(origin uint16, index uint64) EventID {
+	b := append(make([]byte, 0, derivedWidth), idPrefix...)
+	return EventID(appendHex(b, uint64(origin)<<(4*indexDigits)|index&MaxIndex))
+}
+
+// appendHex appends the sixteen digits of a derived id.
+func appendHex(dst []byte, v uint64) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[v>>shift&15])
+	}
+	return dst
+}
+
+// Derived returns the origin and the index that an id of the derived shape
+// stands for; ok is false for every other id.
+func (id EventID) Derived() (origin uint16, index uint64, ok bool) {
+	if len(id) != derivedWidth || id[:len(idPrefix)] != idPrefix {
+		return 0, 0, false
+	}
+	hex := string(id[len(idPrefix):])
+	if strings.ToLower(hex) != hex {
+		return 0, 0, false
+	}
+	v, err := strconv.ParseUint(hex, 16, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	return uint16(v >> (4 * indexDigits)), v & MaxIndex, true
+}

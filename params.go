@@ -1,0 +1,415 @@
+package audit
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Params are the parameters of a query string, each of which stands there once.
+type Params map[string]string
+
+// ParseParams reads a raw query string strictly: what url.Values drops or
+// merges in silence (RFC 3986 leaves it open) is an error here, since a filter
+// that vanishes widens the answer.
+func ParseParams(raw string) (Params, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, &Error{Code: CodeInvalidRequest, Message: "query string is malformed: check its % escapes " +
+			"and separate parameters by &", Err: err}
+	}
+	p := make(Params, len(values))
+	for name, v := range values {
+		if len(v) > 1 {
+			return nil, Errorf(CodeInvalidRequest, "parameter %q stands %d times; want it once", clip(name), len(v))
+		}
+		p[name] = v[0]
+	}
+	return p, nil
+}
+
+// ParseQuery reads the parameters of a list of events. Names in except are
+// unknown here; an unknown name is a [CodeInvalidRequest], a broken path a
+// [CodeInvalidPath], any other bad value a [CodeValidationError] that lists
+// every offender.
+func ParseQuery(p Params, except ...string) (Query, error) {
+	r := paramReader{params: p}
+	q := Query{Filter: r.filter(except), Order: r.order()}
+	q.Limit = r.number("limit", 1, MaxLimit)
+	q.Cursor = r.text("cursor", false)
+	if v, ok := r.take("include"); ok {
+		if q.Proof = v == "proof"; !q.Proof {
+			r.fail("include", "want proof")
+		}
+	}
+	if v, ok := r.take("from_index"); ok {
+		n, err := strconv.ParseUint(v, 10, 64)
+		switch {
+		case err != nil || n > MaxIndex || strconv.FormatUint(n, 10) != v:
+			r.fail("from_index", "want an integer from 0 to %d", uint64(MaxIndex))
+		case q.Order != OrderIndex:
+			r.fail("from_index", "want order=index beside it")
+		}
+		q.FromIndex = n
+	}
+	return q, r.err()
+}
+
+// ParseSummaryQuery reads the parameters of a summary.
+func ParseSummaryQuery(p Params) (SummaryQuery, error) {
+	r := paramReader{params: p}
+	q := SummaryQuery{Filter: r.filter(nil)}
+	q.Top = r.number("top", 1, MaxTop)
+	if v, ok := r.take("interval"); ok {
+		d, err := ParseInterval(v)
+		if err != nil {
+			r.fail("interval", "%s", err)
+		}
+		q.Interval = d
+	}
+	return q, r.err()
+}
+
+// ParseAccessQuery reads the parameters of a list of accesses.
+func ParseAccessQuery(p Params) (AccessQuery, error) {
+	r := paramReader{params: p}
+	q := AccessQuery{Filter: r.filter(nil)}
+	q.Limit = r.number("limit", 1, MaxLimit)
+	q.Cursor = r.text("cursor", false)
+	return q, r.err()
+}
+
+// ParseValuesQuery reads the parameters of a list of values.
+func ParseValuesQuery(p Params) (ValuesQuery, error) {
+	r := paramReader{params: p}
+	q := ValuesQuery{Field: ValuesField(r.text("field", true))}
+	switch q.Field {
+	case FieldIdentityID, FieldSecretPath, FieldSourceIP, FieldAction, FieldUserAgent:
+	default:
+		r.fail("field", "want identity_id, secret_path, source_ip, action or user_agent")
+	}
+	q.Contains = r.text("q", true)
+	q.From, q.To = r.time("from"), r.time("to")
+	q.Limit = r.number("limit", 1, MaxValues)
+	return q, r.err()
+}
+
+// paramReader takes parameters one by one and gathers what is wrong with them.
+type paramReader struct {
+	params  Params
+	taken   []string
+	fields  []FieldError
+	badPath error // the first broken path
+}
+
+func (r *paramReader) fail(name, format string, args ...any) {
+	r.fields = append(r.fields, FieldError{Field: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// take returns a parameter and marks its name as known.
+func (r *paramReader) take(name string) (string, bool) {
+	r.taken = append(r.taken, name)
+	v, ok := r.params[name]
+	return v, ok
+}
+
+// err returns the error of the whole query: a name that nobody took, else a
+// broken path, else the bad values.
+func (r *paramReader) err() error {
+	var unknown []string
+	for name := range r.params {
+		if !slices.Contains(r.taken, name) {
+			unknown = append(unknown, strconv.Quote(clip(name)))
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return Errorf(CodeInvalidRequest, "unknown parameter %s; known here: %s",
+			strings.Join(unknown, ", "), strings.Join(r.taken, ", "))
+	}
+	if r.badPath != nil {
+		return r.badPath
+	}
+	return Invalid(r.fields)
+}
+
+func (r *paramReader) filter(except []string) Filter {
+	var f Filter
+	known := func(name string) bool { return !slices.Contains(except, name) }
+	f.From, f.To = r.time("from"), r.time("to")
+	f.Actions = r.actions("action")
+	if known("identity_id") {
+		f.IdentityID = r.identity("identity_id")
+	}
+	if v, ok := r.take("identity_type"); ok {
+		if f.IdentityType = IdentityType(v); !f.IdentityType.Known() {
+			r.fail("identity_type", "want user, service_account, group or system")
+		}
+	}
+	if known("secret_path") {
+		f.SecretPath = r.path("secret_path", ParsePath)
+	}
+	f.PathPrefix = r.path("path_prefix", ParsePrefix)
+	f.Success = r.boolean("success")
+	f.SourceIPs = r.ips("source_ip")
+	if v, ok := r.take("request_id"); ok {
+		if f.RequestID = v; v == "" || requestIDRule(v) != "" {
+			r.fail("request_id", "want 1 to %d characters", MaxRequestID)
+		}
+	}
+	f.NotActions = r.actions("not_action")
+	f.NotIdentityID = r.identity("not_identity_id")
+	f.NotPathPrefix = r.path("not_path_prefix", ParsePrefix)
+	f.NotSourceIPs = r.ips("not_source_ip")
+	f.Extra = r.extra()
+	return f
+}
+
+func (r *paramReader) text(name string, valid bool) string {
+	v, ok := r.take(name)
+	if ok && !valid && v == "" || !printable(v) {
+		r.fail(name, "want printable characters")
+	}
+	return v
+}
+
+func (r *paramReader) time(name string) *Time {
+	v, ok := r.take(name)
+	if !ok {
+		return nil
+	}
+	t, err := ParseTime(v)
+	if err != nil {
+		r.fail(name, "%s", err)
+	}
+	return &t
+}
+
+func (r *paramReader) list(name string) []string {
+	v, ok := r.take(name)
+	if !ok {
+		return nil
+	}
+	values := strings.Split(v, ",")
+	if len(values) > MaxListValues {
+		r.fail(name, "want at most %d values", MaxListValues)
+		return nil
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+func (r *paramReader) actions(name string) []Action {
+	var known []Action
+	var unknown []string
+	for _, v := range r.list(name) {
+		if a := Action(v); a.Known() {
+			known = append(known, a)
+		} else {
+			unknown = append(unknown, strconv.Quote(clip(v)))
+		}
+	}
+	if len(unknown) > 0 {
+		r.fail(name, "unknown action %s; want some of %s", strings.Join(unknown, ", "), actionList())
+	}
+	return known
+}
+
+func (r *paramReader) ips(name string) []string {
+	var ips []string
+	for _, v := range r.list(name) {
+		ip, err := ParseIP(v)
+		if err != nil {
+			r.fail(name, "%s", err)
+		}
+		ips = append(ips, ip)
+	}
+	slices.Sort(ips)
+	return slices.Compact(ips)
+}
+
+func (r *paramReader) identity(name string) IdentityID {
+	v, ok := r.take(name)
+	if ok {
+		if rule := identityRule(v); rule != "" {
+			r.fail(name, "%s", rule)
+		}
+	}
+	return IdentityID(v)
+}
+
+func (r *paramReader) path(name string, parse func(string) (Path, error)) Path {
+	v, ok := r.take(name)
+	if !ok {
+		return ""
+	}
+	p, err := parse(v)
+	if err != nil && r.badPath == nil {
+		e := err.(*Error)
+		r.badPath = Errorf(e.Code, "%s: %s", name, e.Message)
+	}
+	return p
+}
+
+func (r *paramReader) boolean(name string) *bool {
+	v, ok := r.take(name)
+	if !ok {
+		return nil
+	}
+	b := v == "true"
+	if !b && v != "false" {
+		r.fail(name, "want true or false")
+	}
+	return &b
+}
+
+func (r *paramReader) number(name string, least, most int) int {
+	v, ok := r.take(name)
+	if !ok {
+		return 0
+	}
+	n, ok := digits(v, most)
+	if !ok || n < least {
+		r.fail(name, "want an integer from %d to %d", least, most)
+	}
+	return n
+}
+
+// digits reads a decimal integer without sign and leading zeros, at most most.
+func digits(s string, most int) (int, bool) {
+	n, err := strconv.Atoi(s)
+	return n, err == nil && 0 <= n && n <= most && strconv.Itoa(n) == s
+}
+
+func (r *paramReader) order() Order {
+	v, ok := r.take("order")
+	if !ok {
+		return OrderDesc
+	}
+	switch o := Order(v); o {
+	case OrderDesc, OrderAsc, OrderIndex:
+		return o
+	}
+	r.fail("order", "want desc, asc or index")
+	return OrderDesc
+}
+
+const extraPrefix = "extra."
+
+func (r *paramReader) extra() []ExtraFilter {
+	var filters []ExtraFilter
+	for name, v := range r.params {
+		key, ok := strings.CutPrefix(name, extraPrefix)
+		if !ok {
+			continue
+		}
+		r.taken = append(r.taken, name)
+		if key == "" || !printable(key) || len(key) > MaxExtraData || len(v) > MaxExtraData {
+			r.fail(name, "want a member of extra_data and its value")
+			continue
+		}
+		filters = append(filters, ExtraFilter{Key: key, Value: v})
+	}
+	slices.SortFunc(filters, func(a, b ExtraFilter) int { return strings.Compare(a.Key, b.Key) })
+	return filters
+}
+
+// values is the inverse of paramReader.filter; Within is not part of it.
+func (f *Filter) values() url.Values {
+	v := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if f.From != nil {
+		set("from", f.From.String())
+	}
+	if f.To != nil {
+		set("to", f.To.String())
+	}
+	set("action", join(f.Actions))
+	set("identity_id", string(f.IdentityID))
+	set("identity_type", string(f.IdentityType))
+	set("secret_path", string(f.SecretPath))
+	set("path_prefix", string(f.PathPrefix))
+	if f.Success != nil {
+		set("success", strconv.FormatBool(*f.Success))
+	}
+	set("source_ip", join(f.SourceIPs))
+	set("request_id", f.RequestID)
+	set("not_action", join(f.NotActions))
+	set("not_identity_id", string(f.NotIdentityID))
+	set("not_path_prefix", string(f.NotPathPrefix))
+	set("not_source_ip", join(f.NotSourceIPs))
+	for _, x := range f.Extra {
+		v.Set(extraPrefix+x.Key, x.Value)
+	}
+	return v
+}
+
+func join[S ~string](list []S) string {
+	s := make([]string, len(list))
+	for i, v := range list {
+		s[i] = string(v)
+	}
+	return strings.Join(s, ",")
+}
+
+// String returns the query as a raw query string; [ParseParams] and
+// [ParseQuery] read it back.
+func (q *Query) String() string {
+	v := q.values()
+	if q.Order != "" && q.Order != OrderDesc {
+		v.Set("order", string(q.Order))
+	}
+	if q.FromIndex > 0 {
+		v.Set("from_index", strconv.FormatUint(q.FromIndex, 10))
+	}
+	setPage(v, q.Limit, q.Cursor)
+	if q.Proof {
+		v.Set("include", "proof")
+	}
+	return v.Encode()
+}
+
+// String returns the query as a raw query string for [ParseSummaryQuery].
+func (q *SummaryQuery) String() string {
+	v := q.values()
+	if q.Interval > 0 {
+		v.Set("interval", formatInterval(q.Interval))
+	}
+	if q.Top > 0 {
+		v.Set("top", strconv.Itoa(q.Top))
+	}
+	return v.Encode()
+}
+
+// String returns the query as a raw query string for [ParseAccessQuery].
+func (q *AccessQuery) String() string {
+	v := q.values()
+	setPage(v, q.Limit, q.Cursor)
+	return v.Encode()
+}
+
+// String returns the query as a raw query string for [ParseValuesQuery].
+func (q *ValuesQuery) String() string {
+	v := (&Filter{From: q.From, To: q.To}).values()
+	v.Set("field", string(q.Field))
+	if q.Contains != "" {
+		v.Set("q", q.Contains)
+	}
+	setPage(v, q.Limit, "")
+	return v.Encode()
+}
+
+func setPage(v url.Values, limit int, cursor string) {
+	if limit > 0 {
+		v.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		v.Set("cursor", cursor)
+	}
+}
