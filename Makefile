@@ -1,0 +1,36 @@
+# The checks that a change must pass, and the tools they need.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+
+.PHONY: build test lint unit race fuzz bench
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o scaivault-audit ./cmd/scaivault-audit
+
+# Everything that CI runs, in the order in which it fails fastest.
+test: lint unit race
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt: the files above are not formatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+
+# All tests, and the seeds of every fuzz target.
+unit:
+	go test ./...
+
+race:
+	CGO_ENABLED=1 go test -race -short ./...
+
+# Every fuzz target for FUZZTIME each; not part of test.
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/scaivault/audit"
+)
+
+const (
+	chunkBits = 13
+	// chunkRows is the number of rows of a chunk: few enough that one late
+	// event moves little and that a scan between two looks at the clock is
+	// short, enough that a million rows are a hundred-odd chunks.
+	chunkRows = 1 << chunkBits
+)
+
+// chunk is a run of rows as columns, in the order of appending. Columns only
+// grow: what a copy of the struct can see never changes, but for order, which
+// a reader of the newest chunk copies.
+type chunk struct {
+	time     []audit.Time
+	received []audit.Time
+	duration []int32
+	success  []bool
+	codes    [numCols][]uint32
+	// text holds, for each row, its producer's id, request id and extra data
+	// one after the other; ends are where each of the three ends in it.
+	text []byte
+	ends []uint32
+	// order is the rows by (time, row).
+	order    []uint16
+	min, max audit.Time
+}
+
+// The texts of a row.
+const (
+	textID = iota
+	textRequest
+	textExtra
+	numTexts
+)
+
+func (c *chunk) len() int { return len(c.time) }
+
+// add appends a row.
+func (c *chunk) add(e *audit.Event, received audit.Time, codes [numCols]uint32) {
+	i := len(c.time)
+	if i == 0 || e.Timestamp < c.min {
+		c.min = e.Timestamp
+	}
+	if i == 0 || e.Timestamp > c.max {
+		c.max = e.Timestamp
+	}
+	at := i
+	if i > 0 && e.Timestamp < c.time[c.order[i-1]] {
+		// Among equal times the new row, which has the highest index, is last.
+		at, _ = slices.BinarySearchFunc(c.order, e.Timestamp, func(row uint16, t audit.Time) int {
+			if c.time[row] <= t {
+				return -1
+			}
+			return 1
+		})
+	}
+	c.order = slices.Insert(c.order, at, uint16(i))
+	c.time = append(c.time, e.Timestamp)
+	c.received = append(c.received, received)
+	c.duration = append(c.duration, e.DurationMS)
+	c.success = append(c.success, e.Success)
+	for col, code := range codes {
+		c.codes[col] = append(c.codes[col], code)
+	}
+	for _, s := range [numTexts]string{string(e.ID), e.RequestID, e.ExtraData} {
+		c.text = append(c.text, s...)
+		c.ends = append(c.ends, uint32(len(c.text)))
+	}
+}
+
+// textOf returns one of a row's texts; the bytes never change.
+func (c *chunk) textOf(row, which int) []byte {
+	i := numTexts*row + which
+	start := uint32(0)
+	if i > 0 {
+		start = c.ends[i-1]
+	}
+	return c.text[start:c.ends[i]]
+}
+
+// compare orders two rows by (time, row).
+func (c *chunk) compare(a, b uint16) int {
+	return cmp.Or(cmp.Compare(c.time[a], c.time[b]), cmp.Compare(a, b))
+}
+
+// firstAt returns the place in order of the first row that is not before t.
+func (c *chunk) firstAt(t audit.Time) int {
+	i, _ := slices.BinarySearchFunc(c.order, t, func(row uint16, t audit.Time) int {
+		return cmp.Compare(c.time[row], t)
+	})
+	return i
+}

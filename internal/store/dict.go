@@ -1,0 +1,85 @@
+package store
+
+import "slices"
+
+// The columns whose values are interned: each value of a tenant's log is kept
+// once and stands in the rows as its code, its number in order of arrival.
+const (
+	colIdentity = iota
+	colType
+	colPath
+	colIP
+	colAgent
+	colAction
+	numCols
+)
+
+// posted says which columns keep postings: the rows of each value.
+var posted = [numCols]bool{colIdentity: true, colPath: true, colIP: true}
+
+// dict interns the values of one column. The empty value has code 0 always,
+// so that null needs no search.
+type dict struct {
+	codes  map[string]uint32
+	values []string   // by code; append-only
+	rows   [][]uint32 // by code, ascending, if the column is posted; append-only each
+}
+
+func newDict() dict {
+	return dict{codes: map[string]uint32{"": 0}, values: []string{""}, rows: [][]uint32{nil}}
+}
+
+// add returns the code of v and, in a posted column, notes the row. The dict
+// keeps a copy: v may alias a request.
+func (d *dict) add(v string, row uint32, posted bool) uint32 {
+	code, ok := d.codes[v]
+	if !ok {
+		v = string(append([]byte(nil), v...))
+		code = uint32(len(d.values))
+		d.codes[v] = code
+		d.values = append(d.values, v)
+		if posted {
+			d.rows = append(d.rows, nil)
+		}
+	}
+	if posted {
+		d.rows[code] = append(d.rows[code], row)
+	}
+	return code
+}
+
+// codeSet is a set of the codes of one column.
+type codeSet []bool
+
+func (s codeSet) has(code uint32) bool { return int(code) < len(s) && s[code] }
+
+// intersect returns the rows that stand in both lists, which ascend. It walks
+// the shorter one and gallops through the longer one.
+func intersect(a, b []uint32) []uint32 {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	var both []uint32
+	for _, row := range a {
+		i := gallop(b, row)
+		b = b[i:]
+		if len(b) == 0 {
+			break
+		}
+		if b[0] == row {
+			both = append(both, row)
+		}
+	}
+	return both
+}
+
+// gallop returns the place of the first element that is not below v.
+func gallop(list []uint32, v uint32) int {
+	step := 1
+	for step < len(list) && list[step] < v {
+		step *= 2
+	}
+	low := step / 2
+	i, _ := slices.BinarySearch(list[low:min(step+1, len(list))], v)
+	return low + i
+}

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/scaivault/audit"
+)
+
+// A file of the write-ahead log is a header followed by frames, each of which
+// holds the batches that one sync made durable. Numbers are little-endian.
+//
+//	header  "SVAWAL" | format version u16 | file id u64 | CRC-32C u32
+//	frame   magic ff 'S' 'V' 'F' | length u32 | CRC-32C u32 | payload
+//	payload section*
+//	section tenant | first index | received at | key | digest and receipt, if
+//	        the key is not empty | number of lines | line*
+//
+// Inside a section numbers are uvarints; texts are their length and their
+// bytes; a digest is 32 bytes and a receipt JSON. The CRC of a frame covers its
+// length, its payload, the id of its file and its offset there, so a block that
+// was written elsewhere is not taken for a frame. The magic holds a byte that
+// UTF-8 never has: a reader finds the next frame after a damaged one.
+//
+// A frame is written only after the frame before it was synced. So a damaged
+// frame that is followed by a good one was once whole: that is damage, whereas
+// a damaged end may be what a crash left of a frame nobody was told about. A
+// frame without sections marks a clean end, after which nothing can be torn.
+const (
+	walMagic     = "SVAWAL"
+	walVersion   = 1
+	walHeader    = len(walMagic) + 2 + 8 + 4
+	frameMagic   = "\xffSVF"
+	frameHeader  = len(frameMagic) + 4 + 4
+	frameLenAt   = len(frameMagic)
+	frameCRCAt   = frameLenAt + 4
+	maxFrameSize = 1 << 30 // a length beyond it is damage, not a frame
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendWALHeader appends the header of the file with the id.
+func appendWALHeader(dst []byte, id uint64) []byte {
+	start := len(dst)
+	dst = append(dst, walMagic...)
+	dst = binary.LittleEndian.AppendUint16(dst, walVersion)
+	dst = binary.LittleEndian.AppendUint64(dst, id)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// checkWALHeader returns nil if b begins with the header of the file with the
+// id. A later format version is an error of its own: the file is whole, and an
+// older program must not touch it.
+func checkWALHeader(b []byte, id uint64) error {
+	if len(b) < walHeader {
+		return errors.New("header is cut off")
+	}
+	body := b[:walHeader-4]
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[walHeader-4:]) ||
+		!bytes.HasPrefix(body, []byte(walMagic)) {
+		return errors.New("header is damaged")
+	}
+	if v := binary.LittleEndian.Uint16(body[len(walMagic):]); v != walVersion {
+		return fmt.Errorf("%w %d: this program reads version %d", errFormat, v, walVersion)
+	}
+	if got := binary.LittleEndian.Uint64(body[len(walMagic)+2:]); got != id {
+		return fmt.Errorf("header says file %d", got)
+	}
+	return nil
+}
+
+var errFormat = errors.New("unsupported format version")
+
+// sealFrame fills in the header of a frame; frame is the header's room and the
+// payload, and will stand at offset of the file with the id.
+func sealFrame(frame []byte, id uint64, offset int64) {
+	copy(frame, frameMagic)
+	binary.LittleEndian.PutUint32(frame[frameLenAt:], uint32(len(frame)-frameHeader))
+	binary.LittleEndian.PutUint32(frame[frameCRCAt:], frameCRC(frame, id, offset))
+}
+
+func frameCRC(frame []byte, id uint64, offset int64) uint32 {
+	var place [16]byte
+	binary.LittleEndian.PutUint64(place[:], id)
+	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
+	crc := crc32.Checksum(frame[frameLenAt:frameCRCAt], castagnoli)
+	crc = crc32.Update(crc, castagnoli, frame[frameHeader:])
+	return crc32.Update(crc, castagnoli, place[:])
+}
+
+// readFrame returns the frame at offset of a file's content b, or nil if no
+// whole and undamaged frame stands there.
+func readFrame(b []byte, id uint64, offset int) []byte {
+	rest := b[offset:]
+	if len(rest) < frameHeader || string(rest[:frameLenAt]) != frameMagic {
+		return nil
+	}
+	n := int(binary.LittleEndian.Uint32(rest[frameLenAt:]))
+	if n > maxFrameSize || n > len(rest)-frameHeader {
+		return nil
+	}
+	frame := rest[:frameHeader+n]
+	if frameCRC(frame, id, int64(offset)) != binary.LittleEndian.Uint32(frame[frameCRCAt:]) {
+		return nil
+	}
+	return frame
+}
+
+// nextFrame returns the offset of the first good frame after offset, or -1.
+func nextFrame(b []byte, id uint64, offset int) int {
+	for {
+		i := bytes.Index(b[offset+1:], []byte(frameMagic))
+		if i < 0 {
+			return -1
+		}
+		offset += 1 + i
+		if readFrame(b, id, offset) != nil {
+			return offset
+		}
+	}
+}
+
+// section is what one batch added to a tenant's log.
+type section struct {
+	tenant   audit.TenantID
+	first    uint64 // index of the first line
+	received audit.Time
+	key      string // idempotency key; "" if the batch had none
+	digest   [32]byte
+	receipt  []byte // JSON of the answer, with a key
+	count    int
+	lines    []byte // the lines, each after its length
+}
+
+// appendSection appends what stands before a section's lines.
+func appendSection(dst []byte, s *section) []byte {
+	dst = appendText(dst, s.tenant)
+	dst = binary.AppendUvarint(dst, s.first)
+	dst = binary.AppendUvarint(dst, uint64(s.received))
+	dst = appendText(dst, s.key)
+	if s.key != "" {
+		dst = append(dst, s.digest[:]...)
+		dst = appendText(dst, string(s.receipt))
+	}
+	return binary.AppendUvarint(dst, uint64(s.count))
+}
+
+func appendText[S ~string](dst []byte, s S) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// reader reads the numbers and texts of a payload. After the first one that
+// is cut off, bad is set and everything reads as zero.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) bytes(n uint64) []byte {
+	if n > uint64(len(r.b)) {
+		r.bad, r.b = true, nil
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) text() []byte { return r.bytes(r.uint()) }
+
+// section reads the next section; its lines stay encoded.
+func (r *reader) section() section {
+	s := section{tenant: audit.TenantID(r.text()), first: r.uint(), received: audit.Time(r.uint())}
+	if s.key = string(r.text()); s.key != "" {
+		copy(s.digest[:], r.bytes(uint64(len(s.digest))))
+		s.receipt = r.text()
+	}
+	n := r.uint()
+	if n > audit.MaxBatch {
+		r.bad = true
+		return s
+	}
+	s.count = int(n)
+	start := r.b
+	for range s.count {
+		r.text()
+	}
+	s.lines = start[:len(start)-len(r.b)]
+	return s
+}

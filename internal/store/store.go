@@ -1,0 +1,204 @@
+// Package store is the embedded engine: it appends events to the logs of many
+// tenants, durably, and answers every question about them.
+//
+// One write-ahead log serves all tenants, so that one fdatasync makes the
+// batches of all of them durable ([Store.Append]). What is not yet sealed is
+// held in memory as columns of interned values with postings, and can be
+// queried as soon as it is acknowledged.
+//
+// What a reader sees of a tenant is a view: the rows that were durable when
+// the query began. Rows are never changed, so a view needs no lock.
+//
+// After a crash [Open] reads the write-ahead log back. A tail that was torn by
+// the crash is cut and kept beside the log; any other damage is named, and
+// every query that it may touch answers with [audit.CodeDataDamaged] rather
+// than with fewer events.
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/vfs"
+)
+
+// Options are the settings of a store. The zero value of each is its default.
+type Options struct {
+	Clock  func() time.Time // required: the only source of time
+	Logger *slog.Logger     // required
+	// Origin is the first part of derived ids: the node that writes.
+	Origin uint16
+	// WALFileSize is the size in bytes after which a file of the write-ahead
+	// log is followed by the next; default 64 MiB.
+	WALFileSize int64
+	// QueueSize bounds the bytes that wait for the disk; default 64 MiB. More
+	// is refused with [audit.CodeUnavailable].
+	QueueSize int
+	// CommitTimeout is how long an append waits for the disk; default 5 s.
+	CommitTimeout time.Duration
+}
+
+func (o *Options) setDefaults() {
+	if o.WALFileSize == 0 {
+		o.WALFileSize = 64 << 20
+	}
+	if o.QueueSize == 0 {
+		o.QueueSize = 64 << 20
+	}
+	if o.CommitTimeout == 0 {
+		o.CommitTimeout = 5 * time.Second
+	}
+}
+
+// Store is an open store. Its methods are safe for concurrent use.
+type Store struct {
+	opts  Options
+	lock  io.Closer
+	wal   *wal
+	space *space
+
+	mu   sync.RWMutex // guards logs; never held during I/O
+	logs map[audit.TenantID]*tenantLog
+	// lost is how many events at most a damaged part of the write-ahead log
+	// held: a tenant of whom nothing else is known may have lost as many.
+	lost uint64
+}
+
+// Open opens the store in dir, which is created if it does not exist, and
+// recovers what an earlier process left. Only one process may have it open:
+// the error wraps [vfs.ErrLocked] otherwise.
+func Open(fsys vfs.FS, dir string, opts Options) (*Store, error) {
+	opts.setDefaults()
+	if err := fsys.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	lock, err := fsys.Lock(dir + "/LOCK")
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	s := &Store{
+		opts:  opts,
+		lock:  lock,
+		space: &space{fs: fsys, dir: dir, logger: opts.Logger},
+		logs:  make(map[audit.TenantID]*tenantLog),
+	}
+	if s.wal, err = s.recover(fsys, dir); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	go s.wal.run()
+	return s, nil
+}
+
+// Close makes what was appended durable, marks the end of the log as clean and
+// releases the directory. Appends that come later are refused.
+func (s *Store) Close() error {
+	err := s.wal.close()
+	if e := s.lock.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// Append appends a batch to the tenant's log and returns when every accepted
+// event is on stable storage.
+//
+// A batch that is not partial is refused whole, with [audit.CodeIDConflict] or
+// [audit.CodeValidationError], if an event has the id of another one. The
+// error has [audit.CodeUnavailable] or [audit.CodeStorageFull] if the disk does
+// not take the batch; the batch may be stored all the same if the disk was
+// asked already, and repeating it is safe for events that bring their ids and
+// for batches with a key.
+func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch) (audit.Receipt, error) {
+	now := s.opts.Clock()
+	if err := s.space.check(now); err != nil {
+		return audit.Receipt{}, err
+	}
+	receipt, group, err := s.log(tenant).stage(s.wal, audit.TimeOf(now), &b)
+	if err != nil || group == nil {
+		return receipt, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.CommitTimeout)
+	defer cancel()
+	if err := group.wait(ctx); err != nil {
+		return audit.Receipt{}, err
+	}
+	return receipt, nil
+}
+
+// Size returns the number of indexes that the tenant's log has given to
+// durable events.
+func (s *Store) Size(tenant audit.TenantID) uint64 {
+	l := s.find(tenant)
+	if l == nil {
+		return 0
+	}
+	return l.size()
+}
+
+// Tenants returns the tenants that have a log, in order.
+func (s *Store) Tenants() []audit.TenantID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ids := make([]audit.TenantID, 0, len(s.logs))
+	for id := range s.logs {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Health returns figures of the store, and an error if it takes no appends or
+// has damage.
+func (s *Store) Health(ctx context.Context) (map[string]any, error) {
+	var events uint64
+	var damaged []audit.IndexRange
+	for _, id := range s.Tenants() {
+		l := s.find(id)
+		events += l.size()
+		damaged = append(damaged, l.damage()...)
+	}
+	free, err := s.space.free()
+	figures := map[string]any{
+		"tenants":         len(s.Tenants()),
+		"events":          events,
+		"wal_bytes":       s.wal.bytes(),
+		"free_bytes":      free,
+		"damaged_indexes": damaged,
+	}
+	switch {
+	case s.wal.failure() != nil:
+		err = s.wal.failure()
+	case err == nil:
+		err = s.space.check(s.opts.Clock())
+	}
+	return figures, err
+}
+
+// log returns the tenant's log and begins it if there is none.
+func (s *Store) log(tenant audit.TenantID) *tenantLog {
+	if l := s.find(tenant); l != nil {
+		return l
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.logs[tenant]
+	if l == nil {
+		l = newTenantLog(tenant, s.opts.Origin, s.lost)
+		s.logs[tenant] = l
+	}
+	return l
+}
+
+// find returns the tenant's log, or nil.
+func (s *Store) find(tenant audit.TenantID) *tenantLog {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logs[tenant]
+}

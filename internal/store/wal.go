@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/vfs"
+)
+
+// wal is the write-ahead log: the one place where events become durable.
+//
+// Batches join the open group; one goroutine ([wal.run]) writes and syncs
+// group after group. While the disk is busy with one, the next fills, so that
+// the more batches wait, the more of them one sync serves. The goroutine, not
+// a waiting writer, does the I/O: whoever waits can give up when the disk
+// hangs.
+type wal struct {
+	fs       vfs.FS
+	dir      string
+	logger   *slog.Logger
+	fileSize int64
+	queue    int
+
+	wake    chan struct{} // a group waits; closed by close
+	stopped chan struct{} // run has returned
+	total   atomic.Int64  // bytes in all files
+
+	mu     sync.Mutex // guards the members below; never held during I/O
+	open   *group     // nil if nothing waits
+	spare  []byte     // a buffer for the next group
+	err    error      // why the writer ended; set once
+	closed bool
+
+	// The file that is written, owned by run.
+	file vfs.File
+	id   uint64
+	size int64
+}
+
+// group is the batches that one sync makes durable.
+type group struct {
+	frame []byte // room for the frame's header, then sections
+	marks []mark
+	done  chan struct{} // closed when the group is durable or has failed
+	err   error         // set before done is closed
+}
+
+// mark says how far a tenant's log is durable once its group is.
+type mark struct {
+	log  *tenantLog
+	rows int
+}
+
+// wait returns nil once the group is durable.
+func (g *group) wait(ctx context.Context) error {
+	select {
+	case <-g.done:
+		return g.err
+	case <-ctx.Done():
+		return audit.Errorf(audit.CodeUnavailable,
+			"the disk did not answer in time; the batch may or may not be stored: repeat it")
+	}
+}
+
+// add puts a section, which is its parts one after the other, into the open
+// group. The caller holds the lock of the log, so that sections of a tenant
+// follow each other in the order of their indexes.
+func (w *wal) add(m mark, parts ...[]byte) (*group, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return nil, w.err
+	case w.closed:
+		return nil, audit.Errorf(audit.CodeUnavailable, "the store is closed")
+	case w.open != nil && len(w.open.frame) > w.queue:
+		return nil, audit.Errorf(audit.CodeUnavailable, "%d bytes wait for the disk already", len(w.open.frame))
+	}
+	if w.open == nil {
+		w.open = &group{frame: append(w.spare[:0], make([]byte, frameHeader)...), done: make(chan struct{})}
+		w.spare = nil
+		select {
+		case w.wake <- struct{}{}:
+		default: // run has not yet taken the last wake-up and will find this group
+		}
+	}
+	g := w.open
+	for _, p := range parts {
+		g.frame = append(g.frame, p...)
+	}
+	g.marks = append(g.marks, m)
+	return g, nil
+}
+
+// run makes groups durable until close.
+func (w *wal) run() {
+	defer close(w.stopped)
+	for range w.wake {
+		w.flush()
+	}
+	w.flush()
+}
+
+// flush makes the open group durable and tells those who wait for it.
+func (w *wal) flush() {
+	w.mu.Lock()
+	g, err := w.open, w.err
+	w.open = nil
+	w.mu.Unlock()
+	if g == nil {
+		return
+	}
+	if err == nil {
+		err = w.commit(g)
+	}
+	if g.err = err; err == nil {
+		for _, m := range g.marks {
+			m.log.publish(m.rows)
+		}
+	}
+	close(g.done)
+	w.mu.Lock()
+	w.spare = g.frame
+	w.mu.Unlock()
+}
+
+// commit writes and syncs a group. The first failure ends the writer for the
+// life of the process: after a failed write or sync nobody knows what the disk
+// holds, and a second sync may report success over pages that were dropped.
+func (w *wal) commit(g *group) error {
+	err := w.write(g.frame)
+	if err == nil {
+		return nil
+	}
+	w.logger.Error("the write-ahead log failed: no more events are taken; restart to recover", "error", err)
+	coded := &audit.Error{Code: audit.CodeUnavailable, Err: err,
+		Message: "the log's disk failed; no more events are taken until the server is restarted"}
+	w.mu.Lock()
+	w.err = coded
+	w.mu.Unlock()
+	return coded
+}
+
+// write appends one frame and syncs it.
+func (w *wal) write(frame []byte) error {
+	if w.size >= w.fileSize {
+		if err := w.rotate(); err != nil {
+			return err
+		}
+	}
+	sealFrame(frame, w.id, w.size)
+	// Dying here: nothing of the frame is on disk, and nobody was told.
+	n, err := w.file.Write(frame)
+	w.size += int64(n)
+	w.total.Add(int64(n))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", walName(w.id), err)
+	}
+	// Dying here: any part of the frame may be on disk. It fails its CRC and
+	// recovery cuts it, or it is whole and recovery serves it: its events were
+	// sent, though nobody was told that they were stored.
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", walName(w.id), err)
+	}
+	// From here on the frame is durable.
+	return nil
+}
+
+// rotate begins the next file. It is durable, entry in the directory included,
+// before a frame is written to it.
+func (w *wal) rotate() error {
+	file, err := createWAL(w.fs, w.dir, w.id+1)
+	if err != nil {
+		return err
+	}
+	if err := w.file.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", walName(w.id), err)
+	}
+	w.file, w.id, w.size = file, w.id+1, int64(walHeader)
+	w.total.Add(int64(walHeader))
+	return nil
+}
+
+// createWAL creates a file of the write-ahead log that holds its header.
+func createWAL(fsys vfs.FS, dir string, id uint64) (vfs.File, error) {
+	name := dir + "/" + walName(id)
+	file, err := fsys.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", name, err)
+	}
+	// Dying before the directory is synced leaves no file, an empty one or one
+	// with a part of its header; recovery removes it.
+	if _, err = file.Write(appendWALHeader(nil, id)); err == nil {
+		if err = file.Sync(); err == nil {
+			err = fsys.SyncDir(dir)
+		}
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("create %s: %w", name, err)
+	}
+	return file, nil
+}
+
+// close makes the open group durable, marks a clean end and closes the file.
+func (w *wal) close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	w.mu.Unlock()
+	close(w.wake)
+	<-w.stopped
+	err := w.failure()
+	if err == nil {
+		err = w.write(make([]byte, frameHeader))
+	}
+	if e := w.file.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// failure returns why the writer ended, or nil.
+func (w *wal) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// bytes returns the size of all files of the write-ahead log.
+func (w *wal) bytes() int64 { return w.total.Load() }
+
+const (
+	walPrefix = "wal-"
+	walSuffix = ".log"
+)
+
+// walName returns the name of the file with the id.
+func walName(id uint64) string { return fmt.Sprintf("%s%012d%s", walPrefix, id, walSuffix) }
+
+// walID is the inverse of walName.
+func walID(name string) (id uint64, ok bool) {
+	s, ok1 := strings.CutPrefix(name, walPrefix)
+	s, ok2 := strings.CutSuffix(s, walSuffix)
+	id, err := strconv.ParseUint(s, 10, 64)
+	return id, ok1 && ok2 && err == nil && walName(id) == name
+}
