@@ -4,8 +4,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -101,15 +99,6 @@ func (l *memLock) Close() error {
 		delete(l.fs.locks, l.node)
 	})
 	return nil
-}
-
-// split returns the parts of a name below the root.
-func split(name string) []string {
-	clean := strings.Trim(path.Clean("/"+name), "/")
-	if clean == "" {
-		return nil
-	}
-	return strings.Split(clean, "/")
 }
 
 func pathError(kind Kind, name string, err error) error {

@@ -181,5 +181,8 @@ func control(f *os.File, call func(fd int) error) error {
 			}
 		}
 	})
-	return errors.Join(err, callErr)
+	if err != nil {
+		return fs.ErrClosed // the only reason not to be called
+	}
+	return callErr
 }
