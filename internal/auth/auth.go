@@ -72,7 +72,8 @@ func New(c Config) (*Authenticator, error) {
 // header after "Bearer ". A tenant that was not seen before exists from now on.
 // Errors have one of the codes [audit.CodeAuthenticationRequired],
 // [audit.CodeTokenInvalid], [audit.CodeTokenExpired] and
-// [audit.CodeTokenRevoked]; one without a code is the disk's or the context's.
+// [audit.CodeTokenRevoked], or [audit.CodeUnavailable] if the issuer cannot be
+// asked for its keys; one without a code is the disk's or the context's.
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) (*audit.Principal, error) {
 	p, err := a.principal(ctx, bearer)
 	if err != nil {

@@ -90,19 +90,25 @@ func (s *keySet) key(ctx context.Context, kid string) (key, error) {
 	if k, ok := s.lookup(kid, keysKept); ok {
 		return k, nil
 	}
-	if s.failure != nil {
-		return key{}, &audit.Error{ // where and how they are fetched is not the client's business
-			Code:    audit.CodeTokenInvalid,
-			Message: "token is invalid: the issuer's keys cannot be had now",
+	if s.failure != nil && !s.younger(keysKept) {
+		// The token may well be good: the client should keep it and come back.
+		return key{}, &audit.Error{
+			Code:    audit.CodeUnavailable,
+			Message: "the issuer's keys cannot be had now", // where and how is not the client's business
 			Err:     s.failure,
 		}
 	}
 	return key{}, invalid("its key is not one of the issuer's")
 }
 
+// younger reports whether there is a set that is younger than most.
+func (s *keySet) younger(most time.Duration) bool {
+	return s.keys != nil && s.clock().Sub(s.fetched) < most
+}
+
 // lookup returns the key of that id if the set is younger than most.
 func (s *keySet) lookup(kid string, most time.Duration) (key, bool) {
-	if s.keys == nil || s.clock().Sub(s.fetched) >= most {
+	if !s.younger(most) {
 		return key{}, false
 	}
 	if kid == "" && len(s.keys) == 1 {

@@ -123,7 +123,7 @@ func TestIssuerDown(t *testing.T) {
 	check(t, authenticate())
 	i.clock.Add(time.Microsecond)
 	err := authenticate()
-	wantCode(t, err, audit.CodeTokenInvalid)
+	wantCode(t, err, audit.CodeUnavailable)
 	if e := (*audit.Error)(nil); !errors.As(err, &e) || strings.Contains(e.Message, i.URL) ||
 		!strings.Contains(err.Error(), "502") {
 		t.Errorf("error %v: want the cause in it, and not in its message", err)
@@ -142,7 +142,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 	a := i.authenticator(t)
 	for range 3 {
 		_, err := a.Authenticate(t.Context(), i.token(t, k))
-		wantCode(t, err, audit.CodeTokenInvalid)
+		wantCode(t, err, audit.CodeUnavailable)
 	}
 	i.serve(serve)
 	i.clock.Add(30 * time.Second)
@@ -182,31 +182,31 @@ func TestKeySets(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name, body string
-		ok         bool
+		want       audit.Code // "" is accepted
 	}{
-		{"one key", set(k.jwk()), true},
-		{"use and alg left out", set(bare), true},
-		{"keys for other purposes beside it", set(secret, unknown, k.jwk(), 7), true},
-		{"100 keys", set(many(100)...), true},
-		{"101 keys", set(many(101)...), false},
-		{"256 KiB", padded(256 << 10), true},
-		{"over 256 KiB", padded(256<<10 + 1), false},
-		{"id twice", set(k.jwk(), signingKey{"k", "EdDSA", other.private}.jwk()), false},
-		{"no key", set(), false},
-		{"private key", set(private), false},
-		{"for encryption", set(encrypting), false},
-		{"for another algorithm", set(mislabelled), false},
-		{"no list", `{}`, false},
-		{"list twice", `{"keys":[],"keys":` + set(k.jwk())[len(`{"keys":`):], false},
-		{"no JSON", `<html>`, false},
-		{"empty", ``, false},
+		{"one key", set(k.jwk()), ""},
+		{"use and alg left out", set(bare), ""},
+		{"keys for other purposes beside it", set(secret, unknown, k.jwk(), 7), ""},
+		{"100 keys", set(many(100)...), ""},
+		{"101 keys", set(many(101)...), audit.CodeUnavailable},
+		{"256 KiB", padded(256 << 10), ""},
+		{"over 256 KiB", padded(256<<10 + 1), audit.CodeUnavailable},
+		{"id twice", set(k.jwk(), signingKey{"k", "EdDSA", other.private}.jwk()), audit.CodeUnavailable},
+		{"no key", set(), audit.CodeUnavailable},
+		{"private key", set(private), audit.CodeTokenInvalid},
+		{"for encryption", set(encrypting), audit.CodeTokenInvalid},
+		{"for another algorithm", set(mislabelled), audit.CodeTokenInvalid},
+		{"no list", `{}`, audit.CodeUnavailable},
+		{"list twice", `{"keys":[],"keys":` + set(k.jwk())[len(`{"keys":`):], audit.CodeUnavailable},
+		{"no JSON", `<html>`, audit.CodeUnavailable},
+		{"empty", ``, audit.CodeUnavailable},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			i := newIssuer(t)
 			i.serve(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(tc.body)) })
 			_, err := i.authenticator(t).Authenticate(t.Context(), i.token(t, k))
-			if want := wanted(tc.ok); audit.ErrorCode(err) != want {
-				t.Errorf("%v, want code %q", err, want)
+			if audit.ErrorCode(err) != tc.want {
+				t.Errorf("%v, want code %q", err, tc.want)
 			}
 			if i.count() != 1 {
 				t.Errorf("%d fetches, want 1", i.count())
@@ -265,8 +265,8 @@ func TestDiscoveryRefuses(t *testing.T) {
 		i := newIssuer(t, k)
 		change(i)
 		_, err := i.authenticator(t).Authenticate(t.Context(), i.token(t, k))
-		if audit.ErrorCode(err) != audit.CodeTokenInvalid || i.count() != 0 {
-			t.Errorf("%s: %v, %d fetches; want token_invalid and none", name, err, i.count())
+		if audit.ErrorCode(err) != audit.CodeUnavailable || i.count() != 0 {
+			t.Errorf("%s: %v, %d fetches; want service_unavailable and none", name, err, i.count())
 		}
 	}
 }
@@ -297,7 +297,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Cleanup(other.Close)
 	i.serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
 	_, err := i.authenticator(t).Authenticate(t.Context(), i.token(t, k))
-	wantCode(t, err, audit.CodeTokenInvalid)
+	wantCode(t, err, audit.CodeUnavailable)
 	if followed {
 		t.Error("the redirect was followed")
 	}
