@@ -6,7 +6,7 @@
 // is a sequence of events; each has an index, its position in that sequence,
 // given when it is appended and never reused. An event is written as one
 // canonical line of JSON ([Event.AppendLine]): the same bytes in every answer,
-// in every export and under the tree that proves the log. [Decoder] reads
+// in every export and under the tree that proves the log. [DecodeEvent] reads
 // events strictly: what two parsers could read in two ways is an error.
 //
 // A [Query] selects events by a [Filter] and lists them in [Page]s that are

@@ -27,7 +27,7 @@ const CursorMaxAge = 24 * time.Hour
 type CursorKey [32]byte
 
 const (
-	cursorBody = 1 + 5*8 // version, issue time and the members
+	cursorBody = 1 + 5*8 // version, time of issue and the members
 	cursorMAC  = 16      // a MAC of 128 bits, as RFC 2104 section 5 allows
 	cursorV1   = 1
 )
@@ -36,7 +36,7 @@ const (
 // what makes the list what it is ([Query.Binding]).
 func (k *CursorKey) Seal(c Cursor, tenant TenantID, binding string, now time.Time) string {
 	b := append(make([]byte, 0, cursorBody+cursorMAC), cursorV1)
-	for _, v := range []uint64{uint64(now.Unix()), c.Size, uint64(c.Time), c.Index, c.Skip} {
+	for _, v := range []uint64{uint64(TimeOf(now)), c.Size, uint64(c.Time), c.Index, c.Skip} {
 		b = binary.BigEndian.AppendUint64(b, v)
 	}
 	return base64.RawURLEncoding.EncodeToString(append(b, k.mac(b, tenant, binding)...))
@@ -57,7 +57,7 @@ func (k *CursorKey) Open(text string, tenant TenantID, binding string, now time.
 		return nil, invalid
 	}
 	u := func(i int) uint64 { return binary.BigEndian.Uint64(body[1+8*i:]) }
-	if now.Sub(time.Unix(int64(u(0)), 0)) > CursorMaxAge {
+	if TimeOf(now).Std().Sub(Time(u(0)).Std()) > CursorMaxAge {
 		return nil, invalid
 	}
 	return &Cursor{Size: u(1), Time: Time(u(2)), Index: u(3), Skip: u(4)}, nil

@@ -5,8 +5,29 @@ package audit
 // unknown or wrong-case keys, invalid UTF-8, lone surrogates) or that goes on
 // after the object is a [CodeInvalidRequest]; a value of the wrong type or
 // against a rule is a [CodeValidationError] that lists every offender.
-func DecodeEvent(line string) (Event, error) {
-	panic("to be written")
+func DecodeEvent(line string) (Event, error) { return decode(line, MaxTime) }
+
+// UnmarshalJSON reads what [DecodeEvent] accepts.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	read, err := DecodeEvent(string(b))
+	if err == nil {
+		*e = read
+	}
+	return err
+}
+
+// decode reads one event that does not happen after latest. The quick reader
+// only ever accepts; whatever it leaves is decided by the strict one.
+func decode(text string, latest Time) (e Event, err error) {
+	q := quick{text: text}
+	if q.event(&e, latest) && q.end() {
+		return e, nil
+	}
+	if err := checkSyntax(text); err != nil {
+		return Event{}, err
+	}
+	s := strict{text: text}
+	return s.event(latest)
 }
 
 // BatchForm is how a request's body holds its events.
@@ -25,5 +46,13 @@ const (
 // partial batch keeps the good events and has the others in Rejected. More
 // than [MaxBatch] events are a [CodePayloadTooLarge].
 func DecodeBatch(form BatchForm, body string, latest Time, partial bool) (Batch, error) {
-	panic("to be written")
+	b := batchReader{body: body, latest: latest}
+	read := b.json
+	if form == FormNDJSON {
+		read = b.lines
+	}
+	if err := read(); err != nil {
+		return Batch{}, err
+	}
+	return b.result(partial)
 }

@@ -40,7 +40,7 @@ func (e *Event) AppendLine(dst []byte) []byte {
 }
 
 // MarshalJSON returns the canonical line.
-func (e *Event) MarshalJSON() ([]byte, error) { return e.AppendLine(nil), nil }
+func (e Event) MarshalJSON() ([]byte, error) { return e.AppendLine(nil), nil }
 
 func appendNullable(dst []byte, s string) []byte {
 	if s == "" {

@@ -54,7 +54,7 @@ type Event struct {
 const NoTime Time = math.MinInt64
 
 // Validate returns what is wrong with the fields, every offender, or nil. The
-// extra data is not parsed again; [Decoder] has done that.
+// extra data is not parsed again; [DecodeEvent] has done that.
 func (e *Event) Validate() []FieldError {
 	var bad []FieldError
 	add := func(field, format string, args ...any) {

@@ -3,7 +3,6 @@ package audit
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,16 +18,16 @@ const blank = " \t\r\n"
 
 // checkSyntax returns a [CodeInvalidRequest] if text is not one JSON value.
 func checkSyntax(text string) error {
-	var value json.RawMessage
-	err := json.Unmarshal([]byte(text), &value)
-	if err == nil {
+	b := []byte(text)
+	if json.Valid(b) {
 		return nil
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return Errorf(CodeInvalidRequest, "malformed JSON at byte %d: %w", syntax.Offset, err)
+	err := json.Unmarshal(b, new(json.RawMessage)) // says what json.Valid does not
+	var at int64
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		at = syntax.Offset
 	}
-	return Errorf(CodeInvalidRequest, "malformed JSON: %w", err)
+	return Errorf(CodeInvalidRequest, "malformed JSON at byte %d: %w", at, err)
 }
 
 // strict walks over text that is known to be JSON, reads it into canonical
@@ -108,17 +107,14 @@ func (s *strict) array(dst []byte) []byte {
 // members reads an object and calls read before the value of each member,
 // which read has to walk over.
 func (s *strict) members(read func(name string)) {
-	var names []string
-	var seen map[string]bool
+	seen := make(map[string]bool)
 	s.open()
 	for s.peek() != '}' {
 		name := s.string()
-		if seen[name] || seen == nil && slices.Contains(names, name) {
+		if seen[name] {
 			s.fail("key %q stands twice in an object", clip(name))
 		}
-		if names = append(names, name); len(names) == 16 {
-			seen = make(map[string]bool)
-		}
+		seen[name] = true
 		read(name)
 	}
 	s.close()
@@ -148,22 +144,21 @@ func (s *strict) string() string {
 	s.pos++
 	raw := s.text[start:s.pos]
 	if !utf8.ValidString(raw) {
-		s.fail("string at byte %d is not valid UTF-8", start)
-	}
-	if strings.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1]
+		s.fail("string at byte %d is not valid UTF-8", start+1)
 	}
 	if loneSurrogate(raw) {
-		s.fail("string at byte %d has half of a surrogate pair", start)
+		s.fail("string at byte %d has half of a surrogate pair", start+1)
 	}
 	return unquote(raw)
 }
 
 // unquote returns what a JSON string stands for.
-func unquote(raw string) (text string) {
-	if err := json.Unmarshal([]byte(raw), &text); err != nil {
-		return ""
+func unquote(raw string) string {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
 	}
+	var text string
+	_ = json.Unmarshal([]byte(raw), &text) // cannot fail: raw is a JSON string
 	return text
 }
 
@@ -193,9 +188,6 @@ func loneSurrogate(raw string) bool {
 
 // hexRune reads the four hex digits of a \u escape.
 func hexRune(s string) rune {
-	n, err := strconv.ParseUint(s[:4], 16, 16)
-	if err != nil {
-		return unicode.ReplacementChar
-	}
+	n, _ := strconv.ParseUint(s[:4], 16, 16) // cannot fail: s is from JSON text
 	return rune(n)
 }

@@ -26,3 +26,6 @@ func (r *Record) AppendProof(dst []byte) []byte {
 	dst = r.ReceivedAt.Append(dst)
 	return append(dst, '"', '}')
 }
+
+// MarshalJSON returns the line of [Record.AppendProof].
+func (r Record) MarshalJSON() ([]byte, error) { return r.AppendProof(nil), nil }

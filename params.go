@@ -2,10 +2,12 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Params are the parameters of a query string, each of which stands there once.
@@ -300,19 +302,20 @@ const extraPrefix = "extra."
 
 func (r *paramReader) extra() []ExtraFilter {
 	var filters []ExtraFilter
-	for name, v := range r.params {
+	r.taken = append(r.taken, extraPrefix+"KEY")
+	for _, name := range slices.Sorted(maps.Keys(r.params)) {
 		key, ok := strings.CutPrefix(name, extraPrefix)
 		if !ok {
 			continue
 		}
-		r.taken = append(r.taken, name)
-		if key == "" || !printable(key) || len(key) > MaxExtraData || len(v) > MaxExtraData {
-			r.fail(name, "want a member of extra_data and its value")
+		v, _ := r.take(name)
+		if key == "" || !printable(key) || !utf8.ValidString(v) ||
+			len(key) > MaxExtraData || len(v) > MaxExtraData {
+			r.fail(strings.Trim(strconv.Quote(clip(name)), `"`), "want a member of extra_data and its value")
 			continue
 		}
 		filters = append(filters, ExtraFilter{Key: key, Value: v})
 	}
-	slices.SortFunc(filters, func(a, b ExtraFilter) int { return strings.Compare(a.Key, b.Key) })
 	return filters
 }
 

@@ -34,9 +34,9 @@ func ParsePrefix(s string) (Path, error) {
 }
 
 // Within reports whether p is prefix or lies below it, by whole segments:
-// a/b holds a/b and a/b/c, not a/bc.
+// a/b holds a/b and a/b/c, not a/bc. Nothing lies within the empty Path.
 func (p Path) Within(prefix Path) bool {
-	return strings.HasPrefix(string(p), string(prefix)) &&
+	return prefix != "" && strings.HasPrefix(string(p), string(prefix)) &&
 		(len(p) == len(prefix) || p[len(prefix)] == '/')
 }
 
@@ -66,6 +66,7 @@ func pathRule(s string) string {
 // printable reports whether s is valid UTF-8 without control characters and
 // without the line separators U+2028 and U+2029.
 func printable(s string) bool {
+	s = s[plain(s):]
 	ascii := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == 0x7f {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -172,7 +173,7 @@ func parseTime(s string) (Time, error) {
 		s += "T00:00:00"
 	}
 	if len(s) < len("2006-01-02T15:04:05") || s[10] != 'T' && s[10] != 't' {
-		return 0, fmt.Errorf(form)
+		return 0, errors.New(form)
 	}
 	t, ok := parseSeconds(s)
 	if !ok {

@@ -63,24 +63,15 @@ func (p *plan) only(l *tenantLog, col int, values []string) {
 	}
 	d := &l.dicts[col]
 	set := make(codeSet, len(d.values))
-	var rows []uint32
-	for n, v := range values {
-		code, ok := d.codes[v]
-		if !ok {
-			continue
-		}
-		set[code] = true
-		if posted[col] && n == 0 {
-			rows = d.rows[code]
-		} else if posted[col] {
-			rows = append(slices.Clip(rows), d.rows[code]...)
+	var codes []uint32
+	for _, v := range values {
+		if code, ok := d.codes[v]; ok && !set[code] {
+			set[code] = true
+			codes = append(codes, code)
 		}
 	}
 	if posted[col] {
-		if len(values) > 1 {
-			slices.Sort(rows)
-		}
-		p.look(rows)
+		p.look(d.rowsOf(codes))
 	}
 	p.restrict(col, set)
 }

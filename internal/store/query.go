@@ -126,10 +126,10 @@ func (s *Store) Event(_ context.Context, tenant audit.TenantID, id audit.EventID
 
 // rowsOf returns the rows that have the id, the first one first.
 func (l *tenantLog) rowsOf(id audit.EventID) []int {
-	if origin, index, ok := id.Derived(); ok {
+	if origin, index, ok := id.Derived(); ok && origin == l.origin {
 		row := rowAt(l.jumps, l.rows, index)
-		if origin != l.origin || row >= l.rows || l.indexOf(row) != index {
-			return nil
+		if row >= l.rows || l.indexOf(row) != index || len(l.keyOf(textID)(uint32(row))) > 0 {
+			return nil // no such row, or its producer named it otherwise
 		}
 		return []int{row}
 	}

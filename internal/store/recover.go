@@ -198,6 +198,7 @@ func (l *tenantLog) replay(s *section) error {
 	if err := json.Unmarshal(s.receipt, &k.receipt); err != nil {
 		return fmt.Errorf("receipt: %w", err)
 	}
+	l.keys.forget(s.received) // as when the batch was staged
 	l.keys.add(s.key, k)
 	return nil
 }

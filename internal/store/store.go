@@ -158,7 +158,7 @@ func (s *Store) Tenants() []audit.TenantID {
 // has damage.
 func (s *Store) Health(ctx context.Context) (map[string]any, error) {
 	var events uint64
-	var damaged []audit.IndexRange
+	damaged := []audit.IndexRange{}
 	for _, id := range s.Tenants() {
 		l := s.find(id)
 		events += l.size()

@@ -110,6 +110,7 @@ func (l *tenantLog) publish(end int) {
 func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt, *group, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now = max(now, l.last)
 	l.keys.forget(now)
 	if k := l.keys.find(b.Key); k != nil {
 		receipt, err := k.replay(b)
@@ -124,7 +125,6 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 		// Duplicates may be staged only; they hold once their group does.
 		return receipt, l.pending, nil
 	}
-	now = max(now, l.last)
 	s := section{tenant: l.tenant, first: l.next, received: now, key: b.Key, digest: b.Digest, count: len(v.fresh)}
 	if s.key != "" {
 		var err error
@@ -179,8 +179,8 @@ func (l *tenantLog) insert(e *audit.Event, received audit.Time) {
 		l.chunks = append(l.chunks, new(chunk))
 	}
 	event := *e
-	if _, index, ok := event.ID.Derived(); ok && index == l.next {
-		event.ID = "" // check admits no other id of this shape
+	if origin, index, ok := event.ID.Derived(); ok && origin == l.origin && index == l.next {
+		event.ID = ""
 	}
 	var codes [numCols]uint32
 	for col, v := range columns(&event) {

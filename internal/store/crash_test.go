@@ -1,0 +1,205 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/scaivault/audit/internal/store"
+	"github.com/scaivault/audit/internal/vfs"
+)
+
+// cut is a disk after a power cut, and what was acknowledged before.
+type cut struct {
+	fs    *vfs.Mem
+	acked []ack
+	op    string
+	seed  int64
+}
+
+// powerCuts is what came out of many power cuts.
+type powerCuts struct {
+	cuts, recoveries, torn, files int
+	violations                    []string
+}
+
+// cutPower lets a ledger drive a store on the disk that wrap makes, and cuts
+// the power before every operation that changes the disk. It recovers from
+// each cut, cutting the power there too.
+func cutPower(ctx context.Context, seed int64, wrap func(vfs.FS) vfs.FS) powerCuts {
+	var p powerCuts
+	l := newLedger()
+	m := vfs.NewMem()
+	var mu sync.Mutex // one hook at a time
+	var cuts []cut
+	hook := func(op vfs.Op) {
+		mu.Lock()
+		defer mu.Unlock()
+		cuts = append(cuts, cutsOf(m, l.acks(), fmt.Sprintf("%s %s", op.Kind, op.Name), seed<<20+int64(len(cuts)))...)
+	}
+	m.OnOp(hook)
+	if err := l.drive(ctx, wrap(m), rand.New(rand.NewPCG(uint64(seed), 0))); err != nil {
+		p.violations = append(p.violations, err.Error())
+	}
+	m.OnOp(nil)
+	hook(vfs.Op{Kind: "end"})
+	p.cuts = len(cuts)
+	for _, c := range cuts {
+		for _, v := range p.recover(ctx, l, c, wrap) {
+			p.violations = append(p.violations, fmt.Sprintf("seed %d, power cut %d before %s: %s", seed, c.seed, c.op, v))
+		}
+	}
+	return p
+}
+
+// cutsOf returns what the disk may hold after a power cut now: all that was
+// not synced is lost, or kept, or some of it is.
+func cutsOf(m *vfs.Mem, acked []ack, op string, seed int64) []cut {
+	var cuts []cut
+	for i, keep := range []float64{0, 1, 0.5, 0.5, 0.9} {
+		cuts = append(cuts, cut{m.CrashClone(keep, seed+int64(i)), acked, op, seed + int64(i)})
+	}
+	return cuts
+}
+
+// recover opens the store after a power cut, and again after power cuts during
+// that, then has the writers repeat what they sent and cuts the power again.
+func (p *powerCuts) recover(ctx context.Context, l *ledger, c cut, wrap func(vfs.FS) vfs.FS) []string {
+	before := lastFile(c.fs)
+	var during []cut
+	c.fs.OnOp(func(op vfs.Op) {
+		during = append(during, cutsOf(c.fs, c.acked, string(op.Kind), c.seed)[c.seed%5])
+	})
+	s, bad := p.open(ctx, l, c, wrap)
+	c.fs.OnOp(nil)
+	if s == nil {
+		return bad
+	}
+	defer s.Close()
+	bad = append(bad, p.kept(before, c.fs)...)
+	for _, d := range during {
+		s, again := p.open(ctx, l, d, wrap)
+		if s != nil {
+			_ = s.Close()
+		}
+		bad = append(bad, again...)
+	}
+	acked, again := l.retry(ctx, s, c.acked)
+	bad = append(bad, again...)
+	bad = append(bad, l.verify(ctx, s, acked)...)
+	second := cut{c.fs.CrashClone(0.5, c.seed), acked, "retry", c.seed}
+	s2, again := p.open(ctx, l, second, wrap)
+	if s2 != nil {
+		_ = s2.Close()
+	}
+	return append(bad, again...)
+}
+
+// open opens the store and holds it against the ledger.
+func (p *powerCuts) open(ctx context.Context, l *ledger, c cut, wrap func(vfs.FS) vfs.FS) (*store.Store, []string) {
+	p.recoveries++
+	clk := newClock()
+	clk.advance(-1) // the battery of the clock is empty as well
+	s, err := store.Open(wrap(c.fs), dir, small(clk))
+	if err != nil {
+		return nil, []string{err.Error()}
+	}
+	return s, l.verify(ctx, s, c.acked)
+}
+
+// walFile is the content of a file of the log.
+type walFile struct {
+	name string
+	data []byte
+}
+
+// lastFile returns the last file of the log, if there is one.
+func lastFile(fsys vfs.FS) (last walFile) {
+	names, _ := fsys.List(dir)
+	for _, name := range names {
+		if strings.HasSuffix(name, ".log") {
+			last.name = name
+		}
+	}
+	last.data, _ = vfs.ReadFile(fsys, dir+"/"+last.name)
+	return last
+}
+
+// kept checks that what recovery cut off the last file, the mark of a clean
+// end aside, is beside it.
+func (p *powerCuts) kept(before walFile, fsys vfs.FS) []string {
+	after, err := vfs.ReadFile(fsys, dir+"/"+before.name)
+	rest, isPrefix := bytes.CutPrefix(before.data, after)
+	names, _ := fsys.List(dir)
+	var torn []byte
+	for _, name := range names {
+		if strings.HasPrefix(name, before.name+".") && strings.HasSuffix(name, ".torn") {
+			torn, _ = vfs.ReadFile(fsys, dir+"/"+name)
+			p.torn++
+		}
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".log") {
+			p.files++
+		}
+	}
+	switch {
+	case before.name == "" || err == nil && len(torn) == 0 && isPrefix && (len(rest) == 0 || len(rest) == 12):
+		return nil
+	case bytes.HasSuffix(before.data, torn) && len(torn) > 0:
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %d of %d bytes are left and %d are kept", before.name, len(after), len(before.data), len(torn))}
+}
+
+// intact is a disk as it is.
+func intact(fsys vfs.FS) vfs.FS { return fsys }
+
+// TestPowerCut cuts the power at every step of appending, rotating, closing,
+// opening and recovering.
+func TestPowerCut(t *testing.T) {
+	seeds := int64(12)
+	if testing.Short() {
+		seeds = 1
+	}
+	var all powerCuts
+	for seed := range seeds {
+		p := cutPower(t.Context(), seed, intact)
+		for _, v := range p.violations[:min(len(p.violations), 5)] {
+			t.Error(v)
+		}
+		all.cuts += p.cuts
+		all.recoveries += p.recoveries
+		all.torn += p.torn
+		all.files += p.files
+	}
+	t.Logf("%d power cuts, %d recoveries, %d torn ends, %d files", all.cuts, all.recoveries, all.torn, all.files)
+	if all.torn == 0 || all.files < 3*all.cuts {
+		t.Error("the scenario tears no ends or rotates no files: it proves nothing")
+	}
+}
+
+// TestPowerCutFindsLies is the negative control: on disks that do not do what
+// they say, the same power cuts must find losses.
+func TestPowerCutFindsLies(t *testing.T) {
+	for name, wrap := range map[string]func(vfs.FS) vfs.FS{
+		"sync":           func(f vfs.FS) vfs.FS { return &lying{FS: f, sync: true} },
+		"directory sync": func(f vfs.FS) vfs.FS { return &lying{FS: f, syncDir: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost := 0
+			for _, v := range cutPower(t.Context(), 1, wrap).violations {
+				if strings.Contains(v, "acknowledged and is lost") {
+					lost++
+				}
+			}
+			if lost == 0 {
+				t.Error("no loss was found")
+			}
+		})
+	}
+}
