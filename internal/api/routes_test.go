@@ -1,0 +1,147 @@
+package api_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/scaivault/audit/internal/api"
+)
+
+// target is a request that a route answers with success for whoever may.
+type target struct{ path, body string }
+
+func targetOf(rt api.Route) target {
+	path := strings.NewReplacer("{tenant_id}", "tnt_a", "logs/{id}", "logs/log_a03",
+		"identities/{id}", "identities/sa:app", "{path...}", "prod/db/main").Replace(rt.Pattern)
+	if strings.HasSuffix(path, "/values") {
+		path += "?field=action"
+	}
+	if rt.Method == "POST" {
+		return target{path, `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`}
+	}
+	return target{path, ""}
+}
+
+func (x target) ask(t *testing.T, s *service, as, method string, lines ...string) response {
+	t.Helper()
+	if x.body != "" {
+		lines = append(lines, "Content-Type: application/json")
+	}
+	return s.do(t, as, method, x.path, x.body, lines...)
+}
+
+// TestRouteMatrix asks every route as everyone who may not.
+func TestRouteMatrix(t *testing.T) {
+	s := start(t)
+	s.seed(t)
+	for _, rt := range api.Routes() {
+		t.Run(rt.Method+" "+rt.Pattern, func(t *testing.T) {
+			x := targetOf(rt)
+			want := func(r response, status int, code any) {
+				t.Helper()
+				if r.StatusCode != status || r.member("error.code") != code {
+					t.Errorf("got %d %v, want %d %v\n%s", r.StatusCode, r.member("error.code"), status, code, r.body)
+				}
+			}
+			if rt.Scope == api.NoToken {
+				want(x.ask(t, s, "", rt.Method), 200, absent{})
+				return
+			}
+			want(x.ask(t, s, "", rt.Method), 401, "authentication_required")
+			want(x.ask(t, s, "wrong", rt.Method), 401, "token_invalid")
+			want(x.ask(t, s, "expired", rt.Method), 401, "token_expired")
+			want(x.ask(t, s, "revoked", rt.Method), 401, "token_revoked")
+			if rt.Scope == api.AnyToken {
+				want(x.ask(t, s, "none", rt.Method), 200, absent{})
+				return
+			}
+			want(x.ask(t, s, "none", rt.Method), 403, "insufficient_scope")
+			want(x.ask(t, s, "allbut_"+rt.Scope, rt.Method), 403, "insufficient_scope")
+			want(x.ask(t, s, "only_"+rt.Scope, rt.Method), 200, absent{})
+			want(x.ask(t, s, "foreign_"+rt.Scope, rt.Method, "X-Tenant-ID: tnt_a"), 403, "tenant_access_denied")
+			if strings.Contains(rt.Pattern, "{tenant_id}") {
+				want(x.ask(t, s, "foreign_"+rt.Scope, rt.Method), 403, "tenant_access_denied")
+			}
+		})
+	}
+}
+
+// TestMethods asks every route with every other method.
+func TestMethods(t *testing.T) {
+	s := start(t)
+	s.seed(t)
+	methods := make(map[string][]string) // by pattern
+	for _, rt := range api.Routes() {
+		methods[rt.Pattern] = append(methods[rt.Pattern], rt.Method)
+		if rt.Method == "GET" {
+			methods[rt.Pattern] = append(methods[rt.Pattern], "HEAD")
+		}
+	}
+	for _, rt := range api.Routes() {
+		x := targetOf(rt)
+		for method := range strings.FieldsSeq("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY") {
+			if slices.Contains(methods[rt.Pattern], method) {
+				continue
+			}
+			r := s.do(t, "admin", method, x.path, "")
+			allow := strings.Join(methods[rt.Pattern], ", ")
+			if r.StatusCode != 405 || r.Header.Get("Allow") != allow {
+				t.Errorf("%s %s: got %d, Allow %q; want 405, %q", method, x.path,
+					r.StatusCode, r.Header.Get("Allow"), allow)
+			}
+		}
+		if rt.Method == "GET" {
+			get, head := x.ask(t, s, "admin", "GET"), x.ask(t, s, "admin", "HEAD")
+			if get.StatusCode != head.StatusCode || get.ContentLength != head.ContentLength {
+				t.Errorf("%s: GET %d with %d bytes, HEAD %d with %d", x.path,
+					get.StatusCode, get.ContentLength, head.StatusCode, head.ContentLength)
+			}
+		}
+	}
+}
+
+// TestForeignIsAbsent asks for what another tenant has, on a server where it
+// has it and on one where nobody does: the answers are the same bytes.
+func TestForeignIsAbsent(t *testing.T) {
+	with, without := start(t), start(t)
+	with.seed(t)
+	without.seed(t)
+	without.log.records["tnt_a"] = nil
+	cursor := with.get(t, "reader", "/v1/audit/logs?limit=1").member("cursor").(string)
+	for _, path := range []string{
+		"/v1/audit/logs",
+		"/v1/audit/logs?include=proof",
+		"/v1/audit/logs?path_prefix=prod/dbx",
+		"/v1/audit/logs?request_id=req-8",
+		"/v1/audit/logs?cursor=" + cursor,
+		"/v1/audit/logs/log_a03",
+		"/v1/audit/logs/log_0000000000000002",
+		"/v1/audit/secrets/prod/dbx",
+		"/v1/audit/secrets/prod/dbx?cursor=" + cursor,
+		"/v1/audit/secrets/prod/db/main",
+		"/v1/audit/identities/sa:app",
+		"/v1/audit/identities/user:bob@example.org",
+		"/v1/audit/accesses",
+		"/v1/audit/accesses?identity_id=sa:app",
+		"/v1/audit/values?field=secret_path",
+		"/v1/audit/values?field=identity_id&q=app",
+		"/v1/audit/summary",
+		"/v1/audit/summary?identity_id=sa:app&interval=1d",
+		"/v1/t/tnt_a/audit/logs",
+		"/v1/t/tnt_a/audit/logs/log_a03",
+		"/v1/t/tnt_nothere/audit/logs/log_a03",
+	} {
+		a := with.get(t, "other", path, "X-Request-ID: same")
+		b := without.get(t, "other", path, "X-Request-ID: same")
+		if a.StatusCode != b.StatusCode || a.body != b.body {
+			t.Errorf("%s: %d %s\nwithout the other tenant: %d %s", path, a.StatusCode, a.body, b.StatusCode, b.body)
+		}
+	}
+	denied := with.get(t, "other", "/v1/t/tnt_a/audit/logs", "X-Request-ID: same")
+	for _, path := range []string{"/v1/t/tnt_nothere/audit/logs", "/v1/t/tnt!/audit/logs"} {
+		if r := with.get(t, "other", path, "X-Request-ID: same"); r.body != denied.body {
+			t.Errorf("%s: %s, want %s", path, r.body, denied.body)
+		}
+	}
+}
