@@ -34,7 +34,7 @@ func (c *Client) Append(ctx context.Context, events []audit.Event, o AppendOptio
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = appendEvent(body, &events[i])
+		body = AppendEvent(body, &events[i])
 	}
 	return c.append(ctx, "application/json", append(body, ']'), o)
 }
@@ -45,7 +45,9 @@ func (c *Client) AppendLines(ctx context.Context, lines []byte, o AppendOptions)
 	return c.append(ctx, "application/x-ndjson", lines, o)
 }
 
-func (c *Client) append(ctx context.Context, contentType string, body []byte, o AppendOptions) (audit.Receipt, error) {
+func (c *Client) append(
+	ctx context.Context, contentType string, body []byte, o AppendOptions,
+) (audit.Receipt, error) {
 	if o.Key == "" {
 		o.Key = rand.Text()
 	}
@@ -71,9 +73,9 @@ func (c *Client) append(ctx context.Context, contentType string, body []byte, o 
 	return receipt, err
 }
 
-// appendEvent appends the canonical line without the members that the log is
-// to fill in.
-func appendEvent(dst []byte, e *audit.Event) []byte {
+// AppendEvent appends e to dst as [Client.AppendLines] takes it, without a line
+// end: the canonical line less the members that the log is to fill in.
+func AppendEvent(dst []byte, e *audit.Event) []byte {
 	if e.ID != "" && e.Timestamp != audit.NoTime {
 		return e.AppendLine(dst)
 	}

@@ -59,7 +59,8 @@ type Client struct {
 // error with [audit.CodeValidationError]; nothing is sent yet.
 func New(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, audit.Errorf(audit.CodeValidationError,
 			"server URL: want http:// or https:// and a host, without user, password and query")
 	}

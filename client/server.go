@@ -28,7 +28,10 @@ type Health struct {
 
 // Version says what the server runs.
 type Version struct {
-	Version string `json:"version"`
+	Version   string `json:"version"`
+	Commit    string `json:"commit"`
+	BuildDate string `json:"build_date"`
+	GoVersion string `json:"go_version"`
 }
 
 // Whoami returns the identity behind the client's token.

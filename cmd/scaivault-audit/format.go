@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/client"
+	"github.com/scaivault/audit/internal/source"
+)
+
+// format turns the lines of an input into events, as JSON that the server
+// reads.
+type format interface {
+	// events returns the events that a line completes. The error is of this
+	// line only.
+	events(line []byte) ([][]byte, error)
+	// idle returns the events that need no further line, of an input that has
+	// no end.
+	idle() [][]byte
+	// end returns the events that the end of the input completes.
+	end() [][]byte
+	// longest is the longest line in bytes.
+	longest() int
+}
+
+// plainFormat is one event of this log per line. Whether it is one is for the
+// server to say.
+type plainFormat struct{}
+
+func (plainFormat) events(line []byte) ([][]byte, error) {
+	if line = bytes.TrimSpace(line); len(line) == 0 {
+		return nil, nil
+	}
+	return [][]byte{line}, nil
+}
+
+func (plainFormat) idle() [][]byte { return nil }
+func (plainFormat) end() [][]byte  { return nil }
+
+// An event of this log that is longer than a batch cannot be valid.
+func (plainFormat) longest() int { return batchBytes }
+
+// maxVaultLine is as long as a line of the server's own ingest may be.
+const maxVaultLine = 64 << 20
+
+// vaultFormat is the lines of an audit device of Vault or OpenBao.
+type vaultFormat struct{ pairer *source.Pairer }
+
+// newVaultFormat returns the format of a stream, whose requests wait for their
+// answers by the clock, or, without one, of a file that is read after the fact.
+func newVaultFormat(now func() time.Time) vaultFormat {
+	return vaultFormat{source.NewPairer(source.Options{Now: now})}
+}
+
+func (f vaultFormat) events(line []byte) ([][]byte, error) {
+	events, err := f.pairer.Add(line)
+	return encode(events), err
+}
+
+func (f vaultFormat) idle() [][]byte { return encode(f.pairer.Flush()) }
+func (f vaultFormat) end() [][]byte  { return encode(f.pairer.Close()) }
+func (vaultFormat) longest() int     { return maxVaultLine }
+
+func encode(events []audit.Event) [][]byte {
+	lines := make([][]byte, len(events))
+	for i := range events {
+		lines[i] = client.AppendEvent(nil, &events[i])
+	}
+	return lines
+}

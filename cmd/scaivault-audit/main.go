@@ -1,0 +1,105 @@
+// Command scaivault-audit is an audit log for secrets managers: the server
+// that keeps it, and the client that asks it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to finish; after it, another one ends the process.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// cli is the command line. Each command has a file of its own.
+type cli struct {
+	Help helpFlag `short:"h" help:"Show help."`
+
+	Logs        logsCommand        `cmd:"" group:"ask" help:"List events."`
+	Tail        tailCommand        `cmd:"" group:"ask" help:"Show events as they arrive."`
+	SecretTrail secretTrailCommand `cmd:"" group:"ask" help:"Show who touched one secret."`
+	Identity    identityCommand    `cmd:"" group:"ask" help:"Show what one identity did."`
+	Summary     summaryCommand     `cmd:"" group:"ask" help:"Count events."`
+
+	Serve serveCommand `cmd:"" group:"serve" help:"Run the server."`
+
+	Ingest ingestCommand `cmd:"" group:"write" help:"Append events to a server."`
+
+	Token  tokenCommand  `cmd:"" group:"admin" help:"Make, show and revoke tokens."`
+	Tenant tenantCommand `cmd:"" group:"admin" help:"Register and show tenants."`
+
+	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
+}
+
+const description = `An audit log for secrets managers.
+
+Commands that ask a server find it by SCAIVAULT_URL and SCAIVAULT_TOKEN. They print tables on a terminal ` +
+	`and JSON elsewhere.
+
+Exit codes: 0 ok, 1 general, 2 authentication, 3 authorization, 4 not found, 5 validation.`
+
+// run runs one command line and returns the exit code. Flags may come from the
+// environment of the process.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := newProcess(ctx, stdin, stdout, stderr)
+	err := execute(p, args)
+	if err != nil {
+		fmt.Fprintf(stderr, "scaivault-audit: %s\n", explain(err))
+	}
+	return exitCode(err)
+}
+
+func execute(p *process, args []string) error {
+	parser, err := kong.New(&cli{},
+		kong.Name("scaivault-audit"),
+		kong.Description(description),
+		kong.Writers(p.stdout, p.stderr),
+		kong.NoDefaultHelp(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "serve", Title: "Server"},
+			{Key: "ask", Title: "Ask the log"},
+			{Key: "write", Title: "Feed the log"},
+			{Key: "admin", Title: "Administer a data directory"},
+			{Key: "other", Title: "Other"},
+			{Key: "filter", Title: "Filters (all that are given must hold)"},
+			{Key: "connection", Title: "Connection"},
+		}),
+	)
+	if err != nil {
+		return fmt.Errorf("command line: %w", err)
+	}
+	command, err := parser.Parse(args)
+	if errors.Is(err, errHelpShown) {
+		return nil
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return command.Run(p)
+}
+
+// helpFlag shows help in place of the command. It takes part in parsing like
+// every flag, so that nothing in the process needs to exit.
+type helpFlag bool
+
+var errHelpShown = errors.New("help was shown")
+
+// BeforeReset is called by the parser when the flag was given, before it
+// misses required arguments.
+func (helpFlag) BeforeReset(c *kong.Context) error {
+	if err := c.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelpShown
+}

@@ -1,0 +1,97 @@
+package source
+
+import "github.com/scaivault/audit"
+
+// payloadDepth is how deeply the data of a request or an answer may nest: it
+// stands one level below the object of the extra data.
+const payloadDepth = audit.MaxExtraDepth - 1
+
+// object builds the canonical text of a JSON object of at most limit bytes.
+type object struct {
+	limit int
+	buf   []byte // without the closing brace
+	names map[string]bool
+	cut   bool // whether a member was left out
+}
+
+// add appends a member whose value is canonical text. One that does not fit or
+// whose name the object has already is left out.
+func (o *object) add(name string, value []byte) {
+	mark := len(o.buf)
+	if mark == 0 {
+		o.buf = append(o.buf, '{')
+		o.names = make(map[string]bool)
+	} else {
+		o.buf = append(o.buf, ',')
+	}
+	o.buf = append(append(audit.AppendString(o.buf, name), ':'), value...)
+	if len(o.buf) >= o.limit || o.names[name] {
+		o.buf, o.cut = o.buf[:mark], true
+		return
+	}
+	o.names[name] = true
+}
+
+// String returns the text; without members, "".
+func (o *object) String() string {
+	if len(o.buf) == 0 {
+		return ""
+	}
+	return string(append(o.buf, '}'))
+}
+
+// ignore is what [reader.keep] shows members to if nobody is curious.
+func ignore(string, []byte) {}
+
+// keep reads an object into dst as canonical text of at most limit bytes, and
+// shows each member, whether it fits or not, to note.
+func (r *reader) keep(dst *string, limit int, note func(name string, value []byte)) error {
+	o := object{limit: limit}
+	err := r.object(func(name string) error {
+		value, ok, err := r.canonical(nil, limit, payloadDepth-1)
+		if err != nil {
+			return err
+		}
+		note(name, value)
+		if ok {
+			o.add(name, value)
+		} else {
+			o.cut = true
+		}
+		return nil
+	})
+	r.take(dst, &o)
+	return err
+}
+
+// take stores what was built of a part of the line.
+func (r *reader) take(dst *string, o *object) {
+	*dst = o.String()
+	r.kept += len(*dst)
+	r.cut = r.cut || o.cut
+}
+
+// shrink returns the canonical object without the members that do not fit into
+// limit bytes; "" if none does.
+func shrink(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	short := ""
+	if err := newReader([]byte(text)).keep(&short, limit, ignore); err != nil {
+		return ""
+	}
+	return short
+}
+
+// appendTexts appends an array of strings.
+func appendTexts(dst []byte, values []string) []byte {
+	dst = append(dst, '[')
+	for i, v := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = audit.AppendString(dst, v)
+	}
+	return append(dst, ']')
+}

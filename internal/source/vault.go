@@ -1,0 +1,318 @@
+package source
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"strings"
+
+	"github.com/scaivault/audit"
+)
+
+// entry is one line of a Vault or OpenBao audit device, reduced to what an
+// event can hold. Members that are absent are zero.
+type entry struct {
+	response bool // the answer to a request; false: the request itself
+	time     audit.Time
+	timeText string // as the line has it
+	err      string
+	// forwardedFrom is the standby that a request came through; forwarded says
+	// on the line of the answer that there was one.
+	forwardedFrom string
+	forwarded     bool
+	auth          caller // who asked
+	request       request
+	answer        answer
+
+	size int      // of the line in bytes
+	sum  [32]byte // SHA-256 of the line
+	kept int      // bytes kept in memory
+	cut  bool     // whether something of the line was left out
+	bare bool     // the device does not hash (log_raw), so secrets stand in it
+}
+
+// caller is a token and who holds it.
+type caller struct {
+	displayName, entityID         string
+	accessor, token               string
+	tokenType, ttl, remainingUses string
+	policies, granting            []string
+	metadata                      string // a canonical JSON object
+	denied                        bool   // policy_results.allowed is false
+}
+
+// request is what was asked for.
+type request struct {
+	id, clientID, operation                        string
+	path, mountPoint, mountType, mountClass        string
+	namespaceID, namespace, cluster                string
+	accessor, token, address, port, certificate    string
+	wrapTTL                                        string
+	headers                                        string // a canonical JSON object
+	userAgent                                      string
+	data                                           string // a canonical JSON object
+	policyOverride, bindsPolicies, unbindsPolicies bool
+}
+
+// answer is what Vault replied.
+type answer struct {
+	issued            caller // the token that a login or a creation gave
+	leaseID, redirect string
+	wrapInfo          string // a canonical JSON object
+	warnings          []string
+	data              string // a canonical JSON object
+	members           int    // of data
+	hasError          bool   // data has a member error
+	status            string // data's http_status_code
+}
+
+// parseVault reads a line of an audit device. It may have a prefix (an option
+// of the devices), and members that nobody knows yet are passed over; what is
+// not one JSON object of type request or response is an error. Errors never
+// quote the line: it may hold secrets.
+func parseVault(line []byte) (*entry, error) {
+	start := bytes.Index(line, []byte(`{"`))
+	if start < 0 {
+		start = bytes.IndexByte(line, '{')
+	}
+	if start < 0 {
+		return nil, errors.New("no JSON object")
+	}
+	e := &entry{time: audit.NoTime, size: len(line), sum: sha256.Sum256(line)}
+	p := &vaultParser{reader: newReader(line[start:]), e: e}
+	if err := p.all(p.line); err != nil {
+		return nil, err
+	}
+	switch p.kind {
+	case "request", "response":
+		e.response = p.kind == "response"
+	default:
+		return nil, errors.New("not of type request or response")
+	}
+	if t, err := audit.ParseTime(e.timeText); err == nil {
+		e.time = t
+	}
+	e.kept, e.cut = p.kept, p.cut
+	e.bare = isBare(e.auth.token) || isBare(e.request.token) || isBare(e.answer.issued.token)
+	return e, nil
+}
+
+// isBare reports whether a token stands in the line as it is; the devices
+// write its HMAC unless they are told not to (log_raw).
+func isBare(token string) bool {
+	return token != "" && !strings.HasPrefix(token, "hmac-")
+}
+
+// vaultParser reads one line into its entry, member by member.
+type vaultParser struct {
+	*reader
+	e    *entry
+	kind string
+}
+
+func (p *vaultParser) line(name string) error {
+	switch name {
+	case "type":
+		return p.text(&p.kind)
+	case "time":
+		return p.text(&p.e.timeText)
+	case "error":
+		return p.text(&p.e.err)
+	case "forwarded_from":
+		return p.text(&p.e.forwardedFrom)
+	case "forwarded":
+		return p.flag(&p.e.forwarded)
+	case "auth":
+		return p.caller(&p.e.auth)
+	case "request":
+		return p.object(p.requestMember)
+	case "response":
+		return p.object(p.answerMember)
+	}
+	return p.dec.SkipValue()
+}
+
+func (p *vaultParser) caller(c *caller) error {
+	return p.object(func(name string) error {
+		switch name {
+		case "display_name":
+			return p.text(&c.displayName)
+		case "entity_id":
+			return p.text(&c.entityID)
+		case "accessor":
+			return p.text(&c.accessor)
+		case "client_token":
+			return p.text(&c.token)
+		case "token_type":
+			return p.text(&c.tokenType)
+		case "token_ttl":
+			return p.text(&c.ttl)
+		case "remaining_uses":
+			return p.text(&c.remainingUses)
+		case "policies":
+			return p.texts(&c.policies)
+		case "metadata":
+			return p.keep(&c.metadata, maxText, ignore)
+		case "policy_results":
+			return p.policyResults(c)
+		}
+		return p.dec.SkipValue()
+	})
+}
+
+func (p *vaultParser) policyResults(c *caller) error {
+	allowed := true
+	err := p.object(func(name string) error {
+		switch name {
+		case "allowed":
+			return p.flag(&allowed)
+		case "granting_policies":
+			return p.granting(&c.granting)
+		}
+		return p.dec.SkipValue()
+	})
+	c.denied = !allowed
+	return err
+}
+
+// granting reads the names of policies; the nameless one that Vault lists
+// beside them stands for the token being one at all.
+func (p *vaultParser) granting(dst *[]string) error {
+	l := list{reader: p.reader, items: dst}
+	return p.array(func() error {
+		return p.object(func(name string) error {
+			if name == "name" {
+				return l.text()
+			}
+			return p.dec.SkipValue()
+		})
+	})
+}
+
+func (p *vaultParser) requestMember(name string) error {
+	q := &p.e.request
+	switch name {
+	case "namespace":
+		return p.namespace(q)
+	case "headers":
+		return p.headers(q)
+	case "data":
+		return p.keep(&q.data, audit.MaxExtraData, q.note)
+	case "policy_override":
+		return p.flag(&q.policyOverride)
+	}
+	if dst := q.text(name); dst != nil {
+		return p.text(dst)
+	}
+	return p.dec.SkipValue()
+}
+
+// text returns where the member of that name, a string or number, belongs.
+func (q *request) text(name string) *string {
+	switch name {
+	case "id":
+		return &q.id
+	case "client_id":
+		return &q.clientID
+	case "operation":
+		return &q.operation
+	case "path":
+		return &q.path
+	case "mount_point":
+		return &q.mountPoint
+	case "mount_type":
+		return &q.mountType
+	case "mount_class":
+		return &q.mountClass
+	case "replication_cluster":
+		return &q.cluster
+	case "client_token_accessor":
+		return &q.accessor
+	case "client_token":
+		return &q.token
+	case "remote_address":
+		return &q.address
+	case "remote_port":
+		return &q.port
+	case "client_certificate_serial_number":
+		return &q.certificate
+	case "wrap_ttl":
+		return &q.wrapTTL
+	}
+	return nil
+}
+
+func (p *vaultParser) namespace(q *request) error {
+	return p.object(func(name string) error {
+		switch name {
+		case "id":
+			return p.text(&q.namespaceID)
+		case "path":
+			return p.text(&q.namespace)
+		}
+		return p.dec.SkipValue()
+	})
+}
+
+// headers reads the headers that the device records, the user agent apart.
+func (p *vaultParser) headers(q *request) error {
+	o := object{limit: maxText}
+	err := p.object(func(name string) error {
+		var values []string
+		err := p.texts(&values)
+		if len(values) > 0 && strings.EqualFold(name, "user-agent") {
+			q.userAgent = values[0]
+			return err
+		}
+		o.add(name, appendTexts(nil, values))
+		return err
+	})
+	p.take(&q.headers, &o)
+	return err
+}
+
+// note looks at a member of the data of a request for what decides about its
+// action: a role, user, group or entity is given policies, or an empty list.
+func (q *request) note(name string, value []byte) {
+	switch name {
+	case "policies", "token_policies", "default_policies":
+		empty := string(value) == "[]" || string(value) == `""` || string(value) == "null"
+		q.bindsPolicies = q.bindsPolicies || !empty
+		q.unbindsPolicies = q.unbindsPolicies || empty
+	}
+}
+
+func (p *vaultParser) answerMember(name string) error {
+	a := &p.e.answer
+	switch name {
+	case "auth":
+		return p.caller(&a.issued)
+	case "secret":
+		return p.object(func(name string) error {
+			if name == "lease_id" {
+				return p.text(&a.leaseID)
+			}
+			return p.dec.SkipValue()
+		})
+	case "redirect":
+		return p.text(&a.redirect)
+	case "warnings":
+		return p.texts(&a.warnings)
+	case "wrap_info":
+		return p.keep(&a.wrapInfo, maxText, ignore)
+	case "data":
+		return p.keep(&a.data, audit.MaxExtraData, a.note)
+	}
+	return p.dec.SkipValue()
+}
+
+// note looks at a member of the data of an answer for what tells a failure.
+func (a *answer) note(name string, value []byte) {
+	a.members++
+	switch name {
+	case "error":
+		a.hasError = a.hasError || string(value) != "null"
+	case "http_status_code":
+		a.status = string(value)
+	}
+}
