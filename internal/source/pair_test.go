@@ -93,7 +93,8 @@ func TestPairing(t *testing.T) {
 }
 
 func TestLateNamesTheEarlier(t *testing.T) {
-	events := read(t, source.NewPairer(source.Options{Wait: time.Second}), ask("a", 0)+ask("b", 1000)+reply("a", 1001))
+	events := read(t, source.NewPairer(source.Options{Wait: time.Second}),
+		ask("a", 0)+ask("b", 1000)+reply("a", 1001))
 	if got := extra(t, events[1])["late_for"]; got != string(events[0].ID) {
 		t.Errorf("late for %v, want %s", got, events[0].ID)
 	}
@@ -170,8 +171,8 @@ func FuzzVaultLine(f *testing.F) {
 			f.Add([]byte(line))
 		}
 	}
-	f.Add([]byte(`@cee: {"type":"request","request":{"id":"\ud800","path":"a//../b","data":{"a":{"a":[[[[[[[1]]]]]]]}}}}`))
-	f.Add([]byte("{\"type\":\"response\",\"request\":{\"path\":\"\xff\x00\"},\"response\":{\"data\":{\"error\":1}}}"))
+	f.Add([]byte(`@cee: {"type":"request","request":{"id":"\ud800","path":"a//../b","data":{"a":[[[[[[[1]]]]]]]}}}`))
+	f.Add([]byte(`{"type":"response","request":{"path":"` + "\xff" + `"},"response":{"data":{"error":1}}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		p := source.NewPairer(source.Options{})
 		var events []audit.Event

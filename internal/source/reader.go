@@ -108,19 +108,19 @@ func (r *reader) flag(dst *bool) error {
 
 // texts reads an array of strings into dst, as many as [maxText] allows.
 func (r *reader) texts(dst *[]string) error {
-	l := list{reader: r, items: dst}
+	l := textList{reader: r, items: dst}
 	return r.array(func() error { return l.text() })
 }
 
-// list takes the strings of an array as long as [maxText] allows.
-type list struct {
+// textList takes the strings of an array as long as [maxText] allows.
+type textList struct {
 	*reader
 	items *[]string
 	size  int
 }
 
 // text reads the next string of the list.
-func (l *list) text() error {
+func (l *textList) text() error {
 	var s string
 	err := l.reader.text(&s)
 	if l.size += len(s); l.size > maxText {

@@ -178,7 +178,7 @@ func (p *vaultParser) policyResults(c *caller) error {
 // granting reads the names of policies; the nameless one that Vault lists
 // beside them stands for the token being one at all.
 func (p *vaultParser) granting(dst *[]string) error {
-	l := list{reader: p.reader, items: dst}
+	l := textList{reader: p.reader, items: dst}
 	return p.array(func() error {
 		return p.object(func(name string) error {
 			if name == "name" {

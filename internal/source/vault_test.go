@@ -179,8 +179,9 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 	for _, n := range []int{251, 252} { // 256 and 257 characters with the prefix
-		e := answer(t, get, who(members{"display_name": strings.Repeat("é", n), "metadata": members{"username": "x"}}))
-		want := audit.IdentityID("user:" + strings.Repeat("é", n))
+		name := strings.Repeat("é", n)
+		e := answer(t, get, who(members{"display_name": name, "metadata": members{"username": "x"}}))
+		want := audit.IdentityID("user:" + name)
 		if whole := e.IdentityID == want; whole != (n == 251) || extra(t, e)["display_name"] == nil {
 			t.Errorf("name of %d characters becomes %s", n, e.IdentityID)
 		}
