@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -40,12 +41,27 @@ func BenchmarkIngest(b *testing.B) {
 	b.ReportMetric(float64(b.N)*size/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkSample fills a new log with the sample events of serve --dev.
+func BenchmarkSample(b *testing.B) {
+	logger := slog.New(slog.DiscardHandler)
+	for b.Loop() {
+		s, err := openServer(&serveCommand{Data: b.TempDir()}, time.Now, logger)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := errors.Join(s.appendSample(b.Context(), time.Now()), s.close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*sampleEvents/b.Elapsed().Seconds(), "events/s")
+}
+
 // serveForBench serves a new log until the benchmark ends.
 func serveForBench(b *testing.B) (url, token string) {
 	b.Helper()
 	c := &serveCommand{Data: b.TempDir(), Listen: "127.0.0.1:0", RateLimitQueries: 1 << 30, RateLimitExports: 30}
 	token = newToken(b, c.Data, "tnt_bench")
-	s, err := openServer(c, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s, err := openServer(c, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -17,40 +18,80 @@ import (
 // a setting that is not there.
 type configFlag string
 
-// BeforeResolve is called by the parser when it has read the flags.
-func (f configFlag) BeforeResolve(c *kong.Context, trace *kong.Path) error {
+// BeforeResolve is called by the parser when it has read the flags; if the file
+// comes from the environment, for the commands that do not have the flag too.
+func (configFlag) BeforeResolve(c *kong.Context, trace *kong.Path) error {
+	command := c.Selected()
+	if command == nil || !slices.Contains(command.Flags, trace.Flag) {
+		return nil
+	}
 	name := string(c.FlagValue(trace.Flag).(configFlag))
-	text, err := os.ReadFile(name)
+	settings, err := readSettings(name)
+	if err == nil {
+		err = knownSettings(command, settings)
+	}
 	if err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	settings := make(map[string]any)
-	if err := yaml.Unmarshal(text, &settings); err != nil {
-		return fmt.Errorf("settings %s: %w", name, err)
-	}
-	if err := knownSettings(c, settings); err != nil {
 		return fmt.Errorf("settings %s: %w", name, err)
 	}
 	c.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if slices.ContainsFunc(flag.Envs, func(env string) bool { _, set := os.LookupEnv(env); return set }) {
+		value, ok := settings[flag.Name]
+		if !ok || slices.ContainsFunc(flag.Envs, isSet) {
 			return nil, nil
 		}
-		return settings[flag.Name], nil
+		return value, nil
 	}))
 	return nil
 }
 
-// knownSettings returns an error that names the keys that are no flags.
-func knownSettings(c *kong.Context, settings map[string]any) error {
-	known := make(map[string]bool)
-	for _, group := range c.Selected().AllFlags(true) {
-		for _, flag := range group {
-			known[flag.Name] = true
+func isSet(env string) bool {
+	_, ok := os.LookupEnv(env)
+	return ok
+}
+
+// readSettings reads a file of settings. Values are the text that stands there,
+// so that they are read like flags; a key without a value is not set.
+func readSettings(name string) (map[string]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var nodes map[string]yaml.Node
+	d := yaml.NewDecoder(f)
+	if err := d.Decode(&nodes); err != nil && !errors.Is(err, io.EOF) { // an empty file ends at once
+		return nil, plainYAML(err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("want one YAML document")
+	}
+	settings := make(map[string]string)
+	for name, node := range nodes {
+		if node.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("line %d: want one value for %s", node.Line, name)
+		}
+		if node.Tag != "!!null" {
+			settings[name] = node.Value
 		}
 	}
+	return settings, nil
+}
+
+// plainYAML returns what a YAML error says as one line.
+func plainYAML(err error) error {
+	var several *yaml.TypeError
+	if errors.As(err, &several) {
+		return errors.New(strings.Join(several.Errors, "; "))
+	}
+	return err
+}
+
+// knownSettings returns an error that names the keys that are no flags of the
+// command.
+func knownSettings(command *kong.Node, settings map[string]string) error {
 	var unknown []string
 	for name := range settings {
-		if !known[name] || name == "config" || name == "help" {
+		known := slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return f.Name == name })
+		if !known || name == "config" {
 			unknown = append(unknown, name)
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	devTenant   audit.TenantID   = "tnt_dev"
 	devIdentity audit.IdentityID = "user:dev"
 
+	devTokenVariable = "SCAIVAULT_AUDIT_DEV_TOKEN"
+
 	sampleEvents = 100_000
 	sampleSeed   = 1
 	sampleBatch  = 5_000
@@ -44,7 +46,7 @@ func (c *serveCommand) runDev(p *process) (err error) {
 		err = s.appendSample(p.ctx, p.now())
 	}
 	if err != nil {
-		return errors.Join(err, s.close())
+		return errors.Join(ended(p.ctx, err), s.close())
 	}
 	return s.serve(p.ctx, func(url string) {
 		fmt.Fprint(p.stdout, devHints(url, token, s.store.Size(devTenant)))
@@ -52,14 +54,18 @@ func (c *serveCommand) runDev(p *process) (err error) {
 }
 
 // devToken makes a token with all scopes, or the one that the environment
-// asks for, which may be there already.
+// asks for, which may be there already and must then still be good.
 func (s *server) devToken() (string, error) {
 	token, _, err := s.tokens.Create(auth.TokenSpec{
 		Tenant: devTenant, Identity: devIdentity, CreatedBy: devIdentity,
 		Scopes: audit.Scopes(), Lifetime: auth.DefaultLifetime, Token: s.config.DevToken,
 	})
 	if audit.ErrorCode(err) == audit.CodeIDConflict {
-		return s.config.DevToken, nil
+		token = s.config.DevToken
+		_, err = s.tokens.Authenticate(token)
+	}
+	if err != nil && s.config.DevToken != "" {
+		err = fmt.Errorf("%s: %w", devTokenVariable, err)
 	}
 	return token, err
 }

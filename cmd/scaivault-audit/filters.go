@@ -11,29 +11,31 @@ import (
 // period is the range of time of a query. Flags are pointers so that an empty
 // one, as from an unset variable of a script, is refused and widens no answer.
 type period struct {
-	From *string `placeholder:"TIME" group:"filter" help:"Events at or after this time: RFC 3339, or how long ago, as 90m, 24h, 7d."`
+	From *string `placeholder:"TIME" group:"filter" help:"Events since then: RFC 3339, or how long ago, as 90m, 24h, 7d."`
 	To   *string `placeholder:"TIME" group:"filter" help:"Events before this time."`
 }
 
 // filters narrow a query by anything but time, secret and identity.
 type filters struct {
-	Action        []string          `sep:"none" placeholder:"ACTION" group:"filter" help:"What was done; a comma list, or several times."`
-	IdentityType  *string           `placeholder:"TYPE" group:"filter" help:"user, service_account, group or system."`
-	PathPrefix    *string           `placeholder:"PATH" group:"filter" help:"Secrets at and below this path."`
-	Success       *string           `placeholder:"BOOL" group:"filter" help:"true or false."`
-	SourceIP      []string          `name:"source-ip" sep:"none" placeholder:"IP" group:"filter" help:"From where; a comma list, or several times."`
-	RequestID     *string           `name:"request-id" placeholder:"ID" group:"filter" help:"The producer's name of the request."`
-	Extra         map[string]string `mapsep:"none" placeholder:"KEY=VALUE" group:"filter" help:"A member of extra_data; may stand several times."`
-	NotAction     []string          `sep:"none" placeholder:"ACTION" group:"filter" help:"Leave out what was done."`
-	NotIdentityID *string           `name:"not-identity-id" placeholder:"ID" group:"filter" help:"Leave out one identity."`
-	NotPathPrefix *string           `placeholder:"PATH" group:"filter" help:"Leave out secrets at and below this path."`
-	NotSourceIP   []string          `name:"not-source-ip" sep:"none" placeholder:"IP" group:"filter" help:"Leave out an address."`
+	Action       []string `sep:"none" placeholder:"ACTION" group:"filter" help:"What was done; a comma list, or repeated."`
+	IdentityType *string  `placeholder:"TYPE" group:"filter" help:"user, service_account, group or system."`
+	PathPrefix   *string  `placeholder:"PATH" group:"filter" help:"Secrets at and below this path."`
+	Success      *string  `placeholder:"BOOL" group:"filter" help:"true or false."`
+	SourceIP     []string `sep:"none" placeholder:"IP" group:"filter" help:"From where; a comma list, or repeated."`
+	RequestID    *string  `placeholder:"ID" group:"filter" help:"The producer's name of the request."`
+
+	Extra map[string]string `mapsep:"none" placeholder:"KEY=VALUE" group:"filter" help:"A member of extra_data; repeatable."`
+
+	NotAction     []string `sep:"none" placeholder:"ACTION" group:"filter" help:"Leave out what was done."`
+	NotIdentityID *string  `placeholder:"ID" group:"filter" help:"Leave out one identity."`
+	NotPathPrefix *string  `placeholder:"PATH" group:"filter" help:"Leave out secrets at and below this path."`
+	NotSourceIP   []string `sep:"none" placeholder:"IP" group:"filter" help:"Leave out an address."`
 }
 
 // ofIdentity and ofSecret are filters that a trail has as its argument.
 type (
 	ofIdentity struct {
-		IdentityID *string `name:"identity-id" placeholder:"ID" group:"filter" help:"Who did it, exactly, as user:alice@example.org."`
+		IdentityID *string `placeholder:"ID" group:"filter" help:"Who did it, exactly, as user:alice@example.org."`
 	}
 	ofSecret struct {
 		SecretPath *string `placeholder:"PATH" group:"filter" help:"To which secret, exactly."`

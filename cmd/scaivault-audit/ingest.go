@@ -13,7 +13,7 @@ import (
 
 type ingestCommand struct {
 	File   string `arg:"" help:"Lines to read; - is standard input."`
-	Format string `enum:"scaivault,vault" default:"scaivault" placeholder:"FORMAT" help:"scaivault or vault."`
+	Format string `enum:"scaivault,vault" default:"scaivault" placeholder:"FORMAT" help:"scaivault (the default) or vault."`
 	JSON   bool   `help:"Print the result as JSON."`
 	connection
 }
@@ -104,8 +104,13 @@ func (c *ingestCommand) input(p *process) (*input, error) {
 		return nil, fmt.Errorf("file %s: %w", c.File, err)
 	}
 	in := &input{ReadCloser: f, name: c.File}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		f.Close()
+		return nil, audit.Errorf(audit.CodeValidationError, "file %s: is a directory", c.File)
+	}
 	// A pipe has no place to which a repetition could come back.
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+	if err == nil && info.Mode().IsRegular() {
 		in.size = info.Size()
 		if in.place, err = filepath.Abs(c.File); err != nil {
 			in.place = c.File

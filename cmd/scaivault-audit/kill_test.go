@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -34,9 +28,9 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	k := &killing{
 		t: t, rand: rand.New(rand.NewPCG(seed, 0)), data: t.TempDir(),
-		sent: make(map[audit.EventID]string), acked: make(map[audit.EventID]bool), seen: make(map[audit.EventID]bool),
+		sent: make(map[audit.EventID]string), acked: make(map[audit.EventID]bool),
+		seen: make(map[audit.EventID]bool),
 	}
-	k.build()
 	k.token = newToken(t, k.data, "tnt_a")
 	for range cycles {
 		k.cycle()
@@ -46,19 +40,18 @@ func TestKill(t *testing.T) {
 	}
 	k.start()
 	k.check()
-	k.stop(os.Interrupt)
-	t.Logf("%d kills, %d events acknowledged, %d sent, %d in the log", cycles, len(k.acked), len(k.sent), len(k.seen))
+	k.program.end(t)
+	t.Logf("%d kills, %d events acknowledged, %d sent, %d in the log",
+		cycles, len(k.acked), len(k.sent), len(k.seen))
 }
 
 // killing is the state of the test: a program, and what it was told.
 type killing struct {
 	t       *testing.T
-	rand    *rand.Rand
-	program string
+	rand    *rand.Rand // while there are writers, mu guards it
 	data    string
 	token   string
-
-	command *exec.Cmd
+	program *program
 	client  *client.Client
 
 	mu    sync.Mutex // guards sent and acked
@@ -67,14 +60,6 @@ type killing struct {
 	seen  map[audit.EventID]bool // in the log when it was last checked
 	next  uint64                 // index up to which it was checked
 	n     int                    // batches made
-}
-
-// build builds the program.
-func (k *killing) build() {
-	k.program = filepath.Join(k.t.TempDir(), "scaivault-audit")
-	if out, err := exec.Command("go", "build", "-o", k.program, ".").CombinedOutput(); err != nil {
-		k.t.Fatalf("go build: %v\n%s", err, out)
-	}
 }
 
 // newToken makes a token that may read and write.
@@ -97,37 +82,8 @@ func newToken(t testing.TB, data string, tenant audit.TenantID) string {
 // start starts the program and waits until it listens.
 func (k *killing) start() {
 	k.t.Helper()
-	k.command = exec.Command(k.program, "serve", "--data", k.data, "--listen", "127.0.0.1:0",
-		"--rate-limit-queries", "1000000")
-	stderr, err := k.command.StderrPipe()
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	if err := k.command.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	url := listening(stderr)
-	if url == "" {
-		k.t.Fatalf("the program ended: %v", k.command.Wait())
-	}
-	k.client, err = client.New(client.Config{URL: url, Token: k.token, MaxAttempts: 1})
-	if err != nil {
-		k.t.Fatal(err)
-	}
-}
-
-// listening reads the log of a server until it says where it listens, and
-// drains the rest in the background.
-func listening(log io.Reader) (url string) {
-	lines := bufio.NewScanner(log)
-	for lines.Scan() {
-		var line struct{ Msg, URL string }
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
-			go io.Copy(io.Discard, log)
-			return line.URL
-		}
-	}
-	return ""
+	k.program = serve(k.t, nil, "--data", k.data, "--rate-limit-queries", "1000000")
+	k.client = k.program.client(k.t, k.token)
 }
 
 // cycle starts the program, checks the log, writes from several clients, and
@@ -135,13 +91,14 @@ func listening(log io.Reader) (url string) {
 func (k *killing) cycle() {
 	k.start()
 	k.check()
+	life := time.Duration(5+k.rand.IntN(60)) * time.Millisecond
 	ctx, cancel := context.WithCancel(k.t.Context())
 	var writers sync.WaitGroup
 	for range 4 {
 		writers.Go(func() { k.write(ctx) })
 	}
-	time.AfterFunc(time.Duration(5+k.rand.IntN(60))*time.Millisecond, func() { k.command.Process.Kill() })
-	k.command.Wait() // its error is the kill
+	time.AfterFunc(life, func() { k.program.command.Process.Kill() })
+	k.program.command.Wait() // its error is the kill
 	cancel()
 	writers.Wait()
 }
@@ -210,16 +167,5 @@ func (k *killing) check() {
 		if !k.seen[id] {
 			k.t.Fatalf("event %s was acknowledged and is lost", id)
 		}
-	}
-}
-
-// stop asks the program to end, which it does in order.
-func (k *killing) stop(s os.Signal) {
-	k.t.Helper()
-	if err := k.command.Process.Signal(s); err != nil {
-		k.t.Fatal(err)
-	}
-	if err := k.command.Wait(); err != nil {
-		k.t.Fatalf("the program did not end in order: %v", err)
 	}
 }

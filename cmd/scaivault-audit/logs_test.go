@@ -119,7 +119,8 @@ func TestLogsTableOnTheNarrowestTerminal(t *testing.T) {
 	}
 }
 
-// A narrower terminal goes without ids, then wraps cells; nothing is cut.
+// A narrower terminal goes without ids, then without addresses, then wraps
+// cells; what they say is not cut.
 func TestLogsTableOnANarrowTerminal(t *testing.T) {
 	manyLogs(t, 1)
 	check(t, onTerminal(t, 80, "logs"), result{Stdout: `
@@ -128,10 +129,15 @@ TIME                      ACTION  RESULT  IDENTITY       SECRET   SOURCE
 2026-04-23T20:00:00.000Z  read    failed  user:\x1b[2Ja  prod/db  10.0.1.50
 `[1:]})
 	check(t, onTerminal(t, 70, "logs"), result{Stdout: `
-TIME                      ACTION  RESULT  IDENTITY   SECRET  SOURCE
-──────────────────────────────────────────────────────────────────────
-2026-04-23T20:00:00.000Z  read    failed  user:\x1b  prod/d  10.0.1.
-                                          [2Ja       b       50
+TIME                      ACTION  RESULT  IDENTITY       SECRET
+──────────────────────────────────────────────────────────────────
+2026-04-23T20:00:00.000Z  read    failed  user:\x1b[2Ja  prod/db
+`[1:]})
+	check(t, onTerminal(t, 62, "logs"), result{Stdout: `
+TIME                      ACTION  RESULT  IDENTITY    SECRET
+──────────────────────────────────────────────────────────────
+2026-04-23T20:00:00.000Z  read    failed  user:\x1b[  prod/d
+                                          2Ja         b
 `[1:]})
 }
 

@@ -31,7 +31,7 @@ type cli struct {
 	Identity    identityCommand    `cmd:"" group:"ask" help:"Show what one identity did."`
 	Summary     summaryCommand     `cmd:"" group:"ask" help:"Count events."`
 
-	Serve serveCommand `cmd:"" group:"serve" help:"Run the server."`
+	Serve serveCommand `cmd:"" group:"serve" envprefix:"SCAIVAULT_AUDIT_" help:"Run the server."`
 
 	Ingest ingestCommand `cmd:"" group:"write" help:"Append events to a server."`
 
@@ -41,7 +41,7 @@ type cli struct {
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
 }
 
-const description = `An audit log for secrets managers.
+const description = `An audit log for secrets managers. To try it: scaivault-audit serve --dev
 
 Commands that ask a server find it by SCAIVAULT_URL and SCAIVAULT_TOKEN. They print tables on a terminal ` +
 	`and JSON elsewhere.
@@ -65,6 +65,7 @@ func execute(p *process, args []string) error {
 		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
 		kong.NoDefaultHelp(),
+		kong.Vars{"url": defaultURL},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "Server"},

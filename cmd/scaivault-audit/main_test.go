@@ -153,6 +153,7 @@ func TestUsageErrors(t *testing.T) {
 		{"ingest"},
 		{"ingest", "--format", "csv", "-"},
 		{"ingest", "no-such-file"},
+		{"ingest", "."},
 		{"token"},
 		{"token", "create", "--data", "never"},
 		{"token", "create", "--data", "never", "--tenant", "t", "--identity", "sa:x", "--scope="},
@@ -177,6 +178,7 @@ func TestHelp(t *testing.T) {
 		{"identity", "--help"}, {"summary", "--help"}, {"ingest", "--help"}, {"version", "--help"},
 		{"token", "create", "--help"}, {"token", "list", "--help"}, {"token", "revoke", "--help"},
 		{"tenant", "create", "--help"}, {"tenant", "list", "--help"},
+		{"serve", "--help"}, {"token", "--help"}, {"tenant", "--help"},
 	} {
 		got := runLine(t, "", args...)
 		if got.Code != exitOK || got.Stderr != "" || !strings.HasPrefix(got.Stdout, "Usage: scaivault-audit") {

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,71 +21,74 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs sessions of the program as people have them, against a
-// server of its own each. Three commands are added to those of testscript:
+// server of its own each. These commands are added to those of testscript:
 //
 //	serve [FLAG...]      starts a development server over $WORK/data and points
 //	                     SCAIVAULT_URL and SCAIVAULT_TOKEN at it
+//	stop                 ends it, in order
 //	use FILE             takes SCAIVAULT_TOKEN from a file, once the server knows it
 //	exits CODE PROGRAM [ARG...]
 //	                     runs a program that must end with that exit code
+//	soon CODE PROGRAM [ARG...]
+//	                     runs it again and again, for as long as the contract
+//	                     gives a server to learn of tokens
+//
+// VAULT_LOG is a file with the lines of a real Vault.
 func TestScripts(t *testing.T) {
+	vaultLog, err := filepath.Abs("../../testdata/vault/audit.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values[serverKey{}] = new(*program)
+			env.Setenv("VAULT_LOG", vaultLog)
+			env.Setenv("GORACE", raceQuick)
+			return nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serveScript,
-			"exits": exitsScript,
+			"stop":  stopScript,
 			"use":   useScript,
+			"exits": exitsScript,
+			"soon":  soonScript,
 		},
 		RequireExplicitExec: true,
 	})
 }
 
+// tokenDelay is how long a server may take to learn of a token, or of its end.
+const tokenDelay = 3 * time.Second
+
+// serverKey is the key of a script's server, a **program.
+type serverKey struct{}
+
 func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("serve: does not support !")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	stdout, w := io.Pipe()
-	done := make(chan int, 1)
-	var stderr strings.Builder
-	go func() {
-		line := append([]string{"serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0",
-			"--data", ts.MkAbs("data")}, args...)
-		code := run(ctx, line, strings.NewReader(""), w, &stderr)
-		w.Close()
-		done <- code
-	}()
-	url, token, err := readHints(stdout)
+	p, err := startProgram(nil, append([]string{"--dev", "--no-sample", "--listen", "127.0.0.1:0",
+		"--data", ts.MkAbs("data")}, args...)...)
+	ts.Check(err)
+	*ts.Value(serverKey{}).(**program) = p
 	ts.Defer(func() {
-		cancel()
-		if code := <-done; code != exitOK {
-			ts.Logf("serve: exit code %d\n%s", code, stderr.String())
+		if p.command.ProcessState == nil {
+			stopScript(ts, false, nil)
 		}
 	})
-	if err != nil {
-		ts.Fatalf("serve: %v", err)
-	}
-	ts.Setenv("SCAIVAULT_URL", url)
-	ts.Setenv("SCAIVAULT_TOKEN", token)
+	ts.Setenv("SCAIVAULT_URL", p.url)
+	ts.Setenv("SCAIVAULT_TOKEN", p.token)
 }
 
-// readHints reads where the server listens and the token from what it prints,
-// and leaves the rest to be read by nobody.
-func readHints(stdout io.Reader) (url, token string, err error) {
-	scanner := bufio.NewScanner(stdout)
-	for token == "" && scanner.Scan() {
-		if after, ok := strings.CutPrefix(scanner.Text(), "token: "); ok {
-			token = after
-		}
-		if _, after, ok := strings.Cut(scanner.Text(), " is listening on "); ok {
-			url, _, _ = strings.Cut(after, " ")
-		}
+func stopScript(ts *testscript.TestScript, neg bool, args []string) {
+	p := *ts.Value(serverKey{}).(**program)
+	if neg || len(args) > 0 || p == nil {
+		ts.Fatalf("usage: stop, after serve")
 	}
-	go io.Copy(io.Discard, stdout)
-	if url == "" || token == "" {
-		return "", "", fmt.Errorf("printed URL %q and token %q", url, token)
+	if code, err := p.stop(os.Interrupt); code != exitOK || err != nil {
+		ts.Fatalf("exit code %d, error %v; the server said:\n%s", code, err, p.output.String())
 	}
-	return url, token, scanner.Err()
 }
 
 func useScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -95,8 +98,7 @@ func useScript(ts *testscript.TestScript, neg bool, args []string) {
 	token := strings.TrimSpace(ts.ReadFile(args[0]))
 	api, err := client.New(client.Config{URL: ts.Getenv("SCAIVAULT_URL"), Token: token})
 	ts.Check(err)
-	// The contract gives the server three seconds to learn of a token.
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), tokenDelay)
 	defer cancel()
 	for {
 		_, err := api.Whoami(ctx)
@@ -115,13 +117,29 @@ func exitsScript(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
 	}
-	code := 0
-	err := ts.Exec(args[1], args[2:]...)
+	if code := exitCodeOf(ts, args[1:]); code != args[0] {
+		ts.Fatalf("exit code %s; want %s", code, args[0])
+	}
+}
+
+func soonScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: soon CODE PROGRAM [ARG...]")
+	}
+	for begun := time.Now(); exitCodeOf(ts, args[1:]) != args[0]; time.Sleep(50 * time.Millisecond) {
+		if time.Since(begun) > tokenDelay {
+			ts.Fatalf("no exit code %s within %s", args[0], tokenDelay)
+		}
+	}
+}
+
+// exitCodeOf runs a command and returns its exit code.
+func exitCodeOf(ts *testscript.TestScript, command []string) string {
+	err := ts.Exec(command[0], command[1:]...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		code, err = exit.ExitCode(), nil
+		return fmt.Sprint(exit.ExitCode())
 	}
-	if err != nil || fmt.Sprint(code) != args[0] {
-		ts.Fatalf("exit code %d, error %v; want %s", code, err, args[0])
-	}
+	ts.Check(err)
+	return "0"
 }

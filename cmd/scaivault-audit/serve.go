@@ -1,45 +1,51 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 )
 
 // serveCommand holds the settings of the server; their help texts are the
-// reference. Each can also be a variable of the environment or a key of the
-// file of --config.
+// reference. Each can also be a variable of the environment, SCAIVAULT_AUDIT_
+// before its name, or a key of the file of --config.
 type serveCommand struct {
-	Config configFlag `placeholder:"FILE" env:"SCAIVAULT_AUDIT_CONFIG" help:"YAML file with settings: this command's flags as keys. Flags and variables go before it."`
+	Config configFlag `placeholder:"FILE" env:"CONFIG" help:"YAML file with settings."`
 
-	Data         string `placeholder:"DIR" env:"SCAIVAULT_AUDIT_DATA" help:"Data directory, made if there is none; it gets mode 0700."`
-	Listen       string `default:"127.0.0.1:8480" placeholder:"HOST:PORT" env:"SCAIVAULT_AUDIT_LISTEN" help:"Address of the API (${default})."`
-	TLSCert      string `name:"tls-cert" placeholder:"FILE" env:"SCAIVAULT_AUDIT_TLS_CERT" help:"Certificate chain in PEM; read again when it changes."`
-	TLSKey       string `name:"tls-key" placeholder:"FILE" env:"SCAIVAULT_AUDIT_TLS_KEY" help:"Its private key in PEM."`
-	InsecureHTTP bool   `name:"insecure-http" env:"SCAIVAULT_AUDIT_INSECURE_HTTP" help:"Listen beyond loopback without TLS: something in front of the server encrypts."`
+	Data         string `placeholder:"DIR" env:"DATA" help:"Data directory, made if there is none; it gets mode 0700."`
+	Listen       string `default:"127.0.0.1:8480" env:"LISTEN" help:"Host and port of the API."`
+	TLSCert      string `placeholder:"FILE" env:"TLS_CERT" help:"Certificate chain in PEM; read again when it changes."`
+	TLSKey       string `placeholder:"FILE" env:"TLS_KEY" help:"Its private key in PEM."`
+	InsecureHTTP bool   `env:"INSECURE_HTTP" help:"Listen beyond loopback without TLS: something in front encrypts."`
 
-	Issuer   string `placeholder:"URL" env:"SCAIVAULT_AUDIT_ISSUER" help:"Identity provider whose JWTs are accepted."`
-	Audience string `placeholder:"NAME" env:"SCAIVAULT_AUDIT_AUDIENCE" help:"Audience that a JWT must name."`
-	JWKSURL  string `name:"jwks-url" placeholder:"URL" env:"SCAIVAULT_AUDIT_JWKS_URL" help:"The issuer's keys; by default the issuer is asked where they are."`
+	Issuer   string `placeholder:"URL" env:"ISSUER" help:"Identity provider whose JWTs are accepted."`
+	Audience string `placeholder:"NAME" env:"AUDIENCE" help:"Audience that a JWT must name."`
+	JWKSURL  string `name:"jwks-url" placeholder:"URL" env:"JWKS_URL" help:"Its keys; by default it says where they are."`
 
-	RateLimitQueries int  `default:"1200" placeholder:"N" env:"SCAIVAULT_AUDIT_RATE_LIMIT_QUERIES" help:"Queries of an identity per minute (${default})."`
-	RateLimitExports int  `default:"30" placeholder:"N" env:"SCAIVAULT_AUDIT_RATE_LIMIT_EXPORTS" help:"Exports of an identity per minute (${default})."`
-	AllowFuture      bool `env:"SCAIVAULT_AUDIT_ALLOW_FUTURE" help:"Accept events more than 24 hours ahead of the clock, for imports."`
+	RateLimitQueries int  `default:"1200" env:"RATE_LIMIT_QUERIES" help:"Queries of an identity per minute."`
+	RateLimitExports int  `default:"30" env:"RATE_LIMIT_EXPORTS" help:"Exports of an identity per minute."`
+	AllowFuture      bool `env:"ALLOW_FUTURE" help:"Take events over 24 hours ahead of the clock, for imports."`
 
-	Dev      bool   `env:"SCAIVAULT_AUDIT_DEV" help:"Try it: sample events, a token with all scopes and, without --data, a directory that is thrown away."`
+	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
-	DevToken string `hidden:"" env:"SCAIVAULT_AUDIT_DEV_TOKEN"`
+	DevToken string `hidden:"" env:"DEV_TOKEN"`
 }
 
 // Help is shown by serve --help.
 func (serveCommand) Help() string {
-	return `Examples:
+	return `A setting is a flag, else a variable of the environment, else a key of the YAML
+file of --config: listen: 127.0.0.1:8480, for one.
+
+Examples:
 
     scaivault-audit serve --dev
     scaivault-audit serve --data /var/lib/scaivault-audit
-    scaivault-audit serve --data /var/lib/scaivault-audit --listen 0.0.0.0:8480 --tls-cert cert.pem --tls-key key.pem
+    scaivault-audit serve --data /var/lib/scaivault-audit \
+        --listen 0.0.0.0:8480 --tls-cert cert.pem --tls-key key.pem
 
 SIGTERM and SIGINT finish what is in flight and end the server within five seconds.`
 }
@@ -47,6 +53,9 @@ SIGTERM and SIGINT finish what is in flight and end the server within five secon
 // Run serves until the process is asked to end.
 func (c *serveCommand) Run(p *process) error {
 	if err := c.check(); err != nil {
+		return usageError{err}
+	}
+	if err := c.checkTLS(); err != nil {
 		return usageError{err}
 	}
 	logger := slog.New(slog.NewJSONHandler(p.stderr, nil))
@@ -62,10 +71,13 @@ func (c *serveCommand) Run(p *process) error {
 
 // check finds settings that do not go together.
 func (c *serveCommand) check() error {
-	host, _, err := net.SplitHostPort(c.Listen)
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("--listen %q: want HOST:PORT", c.Listen)
+		return fmt.Errorf("--listen %q: want HOST:PORT, the port a number up to 65535", c.Listen)
 	case c.Data == "" && !c.Dev:
 		return errors.New("--data: want the data directory (or --dev, to try the program)")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
@@ -76,7 +88,19 @@ func (c *serveCommand) check() error {
 	case c.RateLimitQueries < 1 || c.RateLimitExports < 1:
 		return errors.New("--rate-limit-queries, --rate-limit-exports: want at least 1")
 	case c.DevToken != "" && !c.Dev:
-		return errors.New("SCAIVAULT_AUDIT_DEV_TOKEN: is for --dev only")
+		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
+	}
+	return nil
+}
+
+// checkTLS finds a certificate that does not go with its key, before anything
+// is opened.
+func (c *serveCommand) checkTLS() error {
+	if c.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+		return fmt.Errorf("--tls-cert, --tls-key: %w", err)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL,
 	})
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	key, err := cursorKey(disk, filepath.Join(c.Data, "cursor.key"))
 	if err != nil {
@@ -88,8 +88,8 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	return s, nil
 }
 
-// private makes the data directory if there is none, and refuses one that
-// others can read: it holds who touched which secret.
+// private makes the data directory if there is none, and closes one that others
+// can read: it holds who touched which secret.
 func private(disk vfs.FS, dir string) error {
 	if err := disk.MkdirAll(dir); err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -157,11 +157,7 @@ func (s *server) listen() (net.Listener, string, error) {
 	if s.config.TLSCert == "" {
 		return listener, "http://" + listener.Addr().String(), nil
 	}
-	pair := &keyPair{cert: s.config.TLSCert, key: s.config.TLSKey}
-	if _, err := pair.get(nil); err != nil {
-		listener.Close()
-		return nil, "", err
-	}
+	pair := &keyPair{cert: s.config.TLSCert, key: s.config.TLSKey, logger: s.logger}
 	config := &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},

@@ -19,6 +19,8 @@ const (
 	// narrowest is the width below which wrapped cells leave no column
 	// readable: the terminal itself breaks the lines then.
 	narrowest = 60
+	// roomy is the width from which an address leaves room for the rest.
+	roomy = 100
 )
 
 var (
@@ -33,14 +35,14 @@ type listing struct {
 	rows    [][]string
 	failed  func(row int) bool // rows to set off; nil for none
 	rigid   int                // the first columns, which are not wrapped
-	spare   bool               // the last column goes if the terminal is too narrow
+	spare   int                // the last columns, which go if the terminal is too narrow
 }
 
-// printTable prints a listing. On a terminal that is narrower its cells are
-// wrapped; what they say is never cut.
+// printTable prints a listing. On a terminal that is narrower it goes without
+// spare columns, then cells are wrapped; what they say is never cut.
 func (p *process) printTable(l listing) error {
 	text := l.render(0)
-	if lipgloss.Width(text) > p.width && l.spare {
+	for ; lipgloss.Width(text) > p.width && l.spare > 0; l.spare-- {
 		l.headers = l.headers[:len(l.headers)-1]
 		for i, row := range l.rows {
 			l.rows[i] = row[:len(l.headers)]
@@ -102,9 +104,13 @@ func (p *process) printEntries(entries []client.Entry) error {
 		rows[i] = []string{showTime(e.Timestamp), visible(string(e.Action)), outcome(e.Success),
 			visible(string(e.IdentityID)), showPath(e.SecretPath), visible(e.SourceIP), visible(string(e.ID))}
 	}
+	spare := 1 // the id
+	if p.width < roomy {
+		spare = 2 // and the address
+	}
 	return p.printTable(listing{
 		headers: []string{"TIME", "ACTION", "RESULT", "IDENTITY", "SECRET", "SOURCE", "ID"},
-		rows:    rows, rigid: 3, spare: true,
+		rows:    rows, rigid: 3, spare: spare,
 		failed: func(row int) bool { return !entries[row].Success },
 	})
 }

@@ -12,6 +12,16 @@ type tenantCommand struct {
 	List   tenantListCommand   `cmd:"" help:"Show what tenants there are."`
 }
 
+// Help is shown by tenant --help.
+func (tenantCommand) Help() string {
+	return `These commands work in the data directory, beside a running server or without one.
+
+Examples:
+
+    scaivault-audit tenant create --data /var/lib/audit tnt_acme --partner prt_msp
+    scaivault-audit tenant list --data /var/lib/audit`
+}
+
 type tenantCreateCommand struct {
 	dataDir
 	ID      string `arg:"" help:"1 to 64 of A-Z, a-z, 0-9, _ and -."`
@@ -60,6 +70,9 @@ func (tenantListCommand) Help() string {
 // Run shows the tenants. What can be read is shown beside the error of what
 // cannot.
 func (c *tenantListCommand) Run(p *process) error {
+	if err := c.exists(); err != nil {
+		return err
+	}
 	tenants, err := c.tenants(p)
 	if err != nil {
 		return err

@@ -8,24 +8,10 @@ import (
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/auth"
-	"github.com/scaivault/audit/internal/vfs"
 )
 
 // operator is who acts by having the data directory at hand.
 const operator audit.IdentityID = "system:operator"
-
-// dataDir is the data directory of commands that work beside a server.
-type dataDir struct {
-	Data string `required:"" env:"SCAIVAULT_AUDIT_DATA" placeholder:"DIR" help:"Data directory of the server."`
-}
-
-func (d *dataDir) tokens(p *process) (*auth.Tokens, error) {
-	return auth.OpenTokens(vfs.OS{}, d.Data, p.now)
-}
-
-func (d *dataDir) tenants(p *process) (*auth.Tenants, error) {
-	return auth.OpenTenants(vfs.OS{}, d.Data, p.now)
-}
 
 type tokenCommand struct {
 	Create tokenCreateCommand `cmd:"" help:"Make a token and print it, once."`
@@ -33,12 +19,24 @@ type tokenCommand struct {
 	Revoke tokenRevokeCommand `cmd:"" help:"End a token."`
 }
 
+// Help is shown by token --help.
+func (tokenCommand) Help() string {
+	return `These commands work in the data directory, beside a running server or without one.
+
+Examples:
+
+    scaivault-audit token create --data /var/lib/audit --tenant tnt_acme \
+        --identity sa:vault --scope audit:write
+    scaivault-audit token list --data /var/lib/audit
+    scaivault-audit token revoke --data /var/lib/audit tok_4fT1...`
+}
+
 type tokenCreateCommand struct {
 	dataDir
 	Tenant     string   `required:"" placeholder:"ID" help:"Tenant whose log the token is for."`
 	Identity   string   `required:"" placeholder:"ID" help:"Who holds it: user:NAME, sa:NAME, group:NAME."`
 	Scope      string   `required:"" placeholder:"LIST" help:"audit:read, audit:write, audit:export, audit:admin."`
-	PathPrefix []string `sep:"none" placeholder:"PATH" help:"Show only events of secrets at and below it; several times."`
+	PathPrefix []string `sep:"none" placeholder:"PATH" help:"Show only secrets at and below it; several times."`
 	Expires    string   `default:"90d" placeholder:"TIME" help:"When it ends, as 12h or 90d (default ${default})."`
 	Name       string   `placeholder:"TEXT" help:"What people call it."`
 }
@@ -78,11 +76,9 @@ func (c *tokenCreateCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tenants.Ensure(spec.Tenant, ""); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(p.stdout, token)
-	return err
+	_, err = tenants.Ensure(spec.Tenant, "")
+	_, printErr := fmt.Fprintln(p.stdout, token) // it exists, whatever else went wrong
+	return errors.Join(err, printErr)
 }
 
 func (c *tokenCreateCommand) spec() (auth.TokenSpec, error) {
@@ -115,6 +111,9 @@ func (tokenListCommand) Help() string {
 // Run shows the tokens. What can be read is shown beside the error of what
 // cannot.
 func (c *tokenListCommand) Run(p *process) error {
+	if err := c.exists(); err != nil {
+		return err
+	}
 	tokens, err := c.tokens(p)
 	if err != nil {
 		return err
@@ -184,6 +183,9 @@ Examples:
 
 // Run ends a token.
 func (c *tokenRevokeCommand) Run(p *process) error {
+	if err := c.exists(); err != nil {
+		return err
+	}
 	tokens, err := c.tokens(p)
 	if err != nil {
 		return err

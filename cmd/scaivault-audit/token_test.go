@@ -108,3 +108,25 @@ func TestRefusedTokenMakesNoDirectory(t *testing.T) {
 		t.Errorf("%+v; directory: %v", got, err)
 	}
 }
+
+// What root writes into the directory of another user, the server cannot read.
+func TestDirectoryOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"token", "create", "--data", dir, "--tenant", "t", "--identity", "sa:x", "--scope", "audit:read"},
+		{"token", "revoke", "--data", dir, "tok_x"},
+		{"tenant", "create", "--data", dir, "tnt_a"},
+	} {
+		got := runLine(t, "", args...)
+		made, err := os.ReadDir(dir)
+		if got.Code != exitGeneral || !strings.Contains(got.Stderr, "belongs to user 1") || len(made) > 0 || err != nil {
+			t.Errorf("%q: %+v; made %v, error %v", args, got, made, err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 // TestModelOverChunks asks random questions of a log that fills several chunks,
 // in and out of the order of time, before and after a restart.
 func TestModelOverChunks(t *testing.T) {
-	rounds(t, 25)
+	rounds(t, 20)
 	m := newMachine(audit.MaxLimit)
 	m.open(t)
 	defer func() { _ = m.s.Close() }()

@@ -13,7 +13,8 @@ import (
 // A file of the write-ahead log is a header followed by frames, each of which
 // holds the batches that one sync made durable. Numbers are little-endian.
 //
-//	header  "SVAWAL" | format version u16 | file id u64 | CRC-32C u32
+//	header  "SVAWAL" | format version u16 | log id u64 | file id u64 |
+//	        size of the file before u64 | CRC-32C u32
 //	frame   magic ff 'S' 'V' 'F' | length u32 | CRC-32C u32 | payload
 //	payload section*
 //	section tenant | first index | received at | key | digest and receipt, if
@@ -28,11 +29,16 @@ import (
 // A frame is written only after the frame before it was synced. So a damaged
 // frame that is followed by a good one was once whole: that is damage, whereas
 // a damaged end may be what a crash left of a frame nobody was told about. A
-// frame without sections marks a clean end, after which nothing can be torn.
+// frame without sections marks a clean end, after which nothing can be torn;
+// whoever opens the log takes the mark away.
+//
+// The log's id tells a file of another log that got in between, the size of the
+// file before one that lost its end. What stands for the only file, and the end
+// of the last file, nothing vouches for but what was signed of the log.
 const (
 	walMagic     = "SVAWAL"
 	walVersion   = 1
-	walHeader    = len(walMagic) + 2 + 8 + 4
+	walHeader    = len(walMagic) + 2 + 3*8 + 4
 	frameMagic   = "\xffSVF"
 	frameHeader  = len(frameMagic) + 4 + 4
 	frameLenAt   = len(frameMagic)
@@ -42,34 +48,40 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendWALHeader appends the header of the file with the id.
-func appendWALHeader(dst []byte, id uint64) []byte {
+// head is the header of a file.
+type head struct {
+	log   uint64 // a random number, the same in all files of a log
+	file  uint64
+	prior uint64 // size of the file before, 0 if there is none
+}
+
+func (h head) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, walMagic...)
 	dst = binary.LittleEndian.AppendUint16(dst, walVersion)
-	dst = binary.LittleEndian.AppendUint64(dst, id)
+	for _, v := range []uint64{h.log, h.file, h.prior} {
+		dst = binary.LittleEndian.AppendUint64(dst, v)
+	}
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
-// checkWALHeader returns nil if b begins with the header of the file with the
-// id. A later format version is an error of its own: the file is whole, and an
-// older program must not touch it.
-func checkWALHeader(b []byte, id uint64) error {
+// readHead reads the header at the start of a file's content b. A later format
+// version is an error of its own: the file is whole, and an older program must
+// not touch it.
+func readHead(b []byte) (head, error) {
 	if len(b) < walHeader {
-		return errors.New("header is cut off")
+		return head{}, errors.New("header is cut off")
 	}
-	body := b[:walHeader-4]
+	body, n := b[:walHeader-4], len(walMagic)
 	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[walHeader-4:]) ||
 		!bytes.HasPrefix(body, []byte(walMagic)) {
-		return errors.New("header is damaged")
+		return head{}, errors.New("header is damaged")
 	}
-	if v := binary.LittleEndian.Uint16(body[len(walMagic):]); v != walVersion {
-		return fmt.Errorf("%w %d: this program reads version %d", errFormat, v, walVersion)
+	if v := binary.LittleEndian.Uint16(body[n:]); v != walVersion {
+		return head{}, fmt.Errorf("%w %d: this program reads version %d", errFormat, v, walVersion)
 	}
-	if got := binary.LittleEndian.Uint64(body[len(walMagic)+2:]); got != id {
-		return fmt.Errorf("header says file %d", got)
-	}
-	return nil
+	u := func(i int) uint64 { return binary.LittleEndian.Uint64(body[n+2+8*i:]) }
+	return head{log: u(0), file: u(1), prior: u(2)}, nil
 }
 
 var errFormat = errors.New("unsupported format version")
@@ -80,15 +92,6 @@ func sealFrame(frame []byte, id uint64, offset int64) {
 	copy(frame, frameMagic)
 	binary.LittleEndian.PutUint32(frame[frameLenAt:], uint32(len(frame)-frameHeader))
 	binary.LittleEndian.PutUint32(frame[frameCRCAt:], frameCRC(frame, id, offset))
-}
-
-func frameCRC(frame []byte, id uint64, offset int64) uint32 {
-	var place [16]byte
-	binary.LittleEndian.PutUint64(place[:], id)
-	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
-	crc := crc32.Checksum(frame[frameLenAt:frameCRCAt], castagnoli)
-	crc = crc32.Update(crc, castagnoli, frame[frameHeader:])
-	return crc32.Update(crc, castagnoli, place[:])
 }
 
 // readFrame returns the frame at offset of a file's content b, or nil if no

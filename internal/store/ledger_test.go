@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -120,7 +119,7 @@ func (l *ledger) verify(ctx context.Context, s *store.Store, acked []ack) []stri
 				e.ID = audit.DerivedID(0, r.Index)
 			}
 			switch {
-			case !ok || line(&e) != line(&r.Event):
+			case !ok || e != r.Event: // equal fields are equal lines
 				bad = append(bad, fmt.Sprintf("%s: was never sent: %s", tenant, line(&r.Event)))
 			case seen[r.RequestID]:
 				bad = append(bad, fmt.Sprintf("%s: %s is there twice", tenant, r.RequestID))
@@ -177,6 +176,10 @@ func (l *ledger) retry(ctx context.Context, s *store.Store, acked []ack) (retrie
 		case !known[again.batch.Events[0].RequestID]:
 		case again.batch.Key == "" && r.Duplicates != n:
 			bad = append(bad, fmt.Sprintf("%s: acknowledged events are no duplicates: %+v", again.tenant, r))
+		case again.batch.Key != "" && again.answer == nil:
+			if !r.Replayed {
+				bad = append(bad, fmt.Sprintf("%s: a stored batch with a key is stored again", again.tenant))
+			}
 		case again.batch.Key != "":
 			want := *again.answer
 			want.Replayed = true
@@ -244,89 +247,3 @@ func (l *ledger) driveOne(ctx context.Context, s *store.Store, c *clock, rnd *ra
 	}
 	return nil
 }
-
-// lying is a disk of which some operations succeed without being done.
-type lying struct {
-	vfs.FS
-	sync, syncDir bool // which lie
-}
-
-func (f *lying) Create(name string) (vfs.File, error) { return f.wrap(f.FS.Create(name)) }
-func (f *lying) Append(name string) (vfs.File, error) { return f.wrap(f.FS.Append(name)) }
-
-func (f *lying) wrap(file vfs.File, err error) (vfs.File, error) {
-	if err == nil && f.sync {
-		file = lyingFile{file}
-	}
-	return file, err
-}
-
-func (f *lying) SyncDir(name string) error {
-	if f.syncDir {
-		return nil
-	}
-	return f.FS.SyncDir(name)
-}
-
-type lyingFile struct{ vfs.File }
-
-func (lyingFile) Sync() error { return nil }
-
-// dirty is a disk of which the n-th sync fails as it does on Linux: what was
-// not written stays in memory, where it can be read, but counts as written, so
-// that no later sync of the file writes it.
-type dirty struct {
-	vfs.FS
-	mu     sync.Mutex // guards all below
-	n      int
-	failed bool
-	clean  map[string]bool // files whose bytes count as written
-}
-
-func (f *dirty) Create(name string) (vfs.File, error) { return f.wrap(name, f.FS.Create) }
-func (f *dirty) Append(name string) (vfs.File, error) { return f.wrap(name, f.FS.Append) }
-
-func (f *dirty) wrap(name string, open func(string) (vfs.File, error)) (vfs.File, error) {
-	file, err := open(name)
-	if err != nil {
-		return nil, err
-	}
-	return dirtyFile{file, f, name}, nil
-}
-
-func (f *dirty) Rename(from, to string) error {
-	f.mu.Lock()
-	f.clean[to] = f.clean[from]
-	delete(f.clean, from)
-	f.mu.Unlock()
-	return f.FS.Rename(from, to)
-}
-
-func (f *dirty) Remove(name string) error {
-	f.mu.Lock()
-	delete(f.clean, name)
-	f.mu.Unlock()
-	return f.FS.Remove(name)
-}
-
-type dirtyFile struct {
-	vfs.File
-	fs   *dirty
-	name string
-}
-
-func (f dirtyFile) Sync() error {
-	f.fs.mu.Lock()
-	defer f.fs.mu.Unlock()
-	if f.fs.clean[f.name] {
-		return nil
-	}
-	if f.fs.n--; f.fs.n == -1 {
-		f.fs.failed, f.fs.clean[f.name] = true, true
-		return fmt.Errorf("sync %s: input/output error", f.name)
-	}
-	return f.File.Sync()
-}
-
-// sortedTenants returns the tenants that were sent something.
-func (l *ledger) sortedTenants() []audit.TenantID { return slices.Sorted(maps.Keys(l.sent)) }

@@ -28,62 +28,64 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 		q.Limit = audit.DefaultLimit
 	}
 	v, p := s.reader(tenant).read(&q.Filter, size)
-	rows, err := v.list(ctx, p, &q)
+	rows, more, err := v.list(ctx, p, &q)
 	if err != nil {
 		return audit.Page{}, err
 	}
-	return v.page(rows, q.Limit), nil
+	return v.page(rows, more), nil
 }
 
-// list returns the rows of a page, and one more if there is one.
-func (v *view) list(ctx context.Context, p *plan, q *audit.Query) ([]int, error) {
+// list returns the rows of a page, and whether anything follows.
+func (v *view) list(ctx context.Context, p *plan, q *audit.Query) (rows []int, more bool, err error) {
 	if q.Order == audit.OrderIndex {
 		return v.listByIndex(ctx, p, q)
 	}
 	if err := v.intact(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var after *place
 	if q.After != nil {
 		after = &place{q.After.Time, rowAt(v.jumps, v.rows, q.After.Index)}
 	}
-	var rows []int
-	err := v.walk(ctx, p, q.Order != audit.OrderAsc, after, func(row int) bool {
-		rows = append(rows, row)
-		return len(rows) <= q.Limit
+	err = v.walk(ctx, p, q.Order != audit.OrderAsc, after, func(row int) bool {
+		more = len(rows) == q.Limit
+		if !more {
+			rows = append(rows, row)
+		}
+		return !more
 	})
-	return rows, err
+	return rows, more, err
 }
 
-// listByIndex is list in the order of appending.
-func (v *view) listByIndex(ctx context.Context, p *plan, q *audit.Query) ([]int, error) {
+// listByIndex is list in the order of appending. Where indexes are damaged a
+// page ends, and the next one begins with the error.
+func (v *view) listByIndex(ctx context.Context, p *plan, q *audit.Query) (rows []int, more bool, err error) {
 	from := q.FromIndex
 	if q.After != nil {
 		from = max(from, q.After.Index+1)
 	}
-	start := rowAt(v.jumps, v.rows, from)
-	var rows []int
-	for n := start >> chunkBits; n < len(v.chunks) && len(rows) <= q.Limit; n++ {
+	end, damaged := v.damagedAt(from)
+	start, stop := rowAt(v.jumps, v.rows, from), rowAt(v.jumps, v.rows, end)
+	for n := start >> chunkBits; n < len(v.chunks) && !more; n++ {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		p.each(v, n, func(_ *chunk, i int) {
-			if row := n<<chunkBits + i; row >= start && len(rows) <= q.Limit {
+			if row := n<<chunkBits + i; row < start || row >= stop {
+				return
+			} else if more = more || len(rows) == q.Limit; !more {
 				rows = append(rows, row)
 			}
 		})
 	}
-	end := v.size()
-	if len(rows) > q.Limit {
-		end = indexOf(v.jumps, rows[q.Limit-1]) + 1
+	if !more && damaged && len(rows) == 0 {
+		return nil, false, v.intactIn(from, audit.MaxIndex)
 	}
-	return rows, v.intactIn(from, end)
+	return rows, more || damaged, nil
 }
 
-// page returns the page of at most limit of the rows.
-func (v *view) page(rows []int, limit int) audit.Page {
-	more := len(rows) > limit
-	rows = rows[:min(limit, len(rows))]
+// page returns the page of the rows.
+func (v *view) page(rows []int, more bool) audit.Page {
 	page := audit.Page{Records: make([]audit.Record, len(rows))}
 	for i, row := range rows {
 		page.Records[i] = v.record(row)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -24,6 +25,11 @@ type recovery struct {
 	dir    string
 	logger *slog.Logger
 	doubt  map[audit.TenantID]uint64 // indexes that damage may have cost a tenant
+
+	log    uint64 // id of the log; 0 until a header tells
+	prior  uint64 // size of the file that was read last
+	gap    bool   // it is not the one before the next
+	closed bool   // nothing may be appended to it
 }
 
 // recover reads what earlier processes wrote and returns the log to go on
@@ -50,33 +56,41 @@ func (s *Store) recover(fsys vfs.FS, dir string) (*wal, error) {
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for n, id := range ids {
-		if n > 0 && id != ids[n-1]+1 {
-			r.damage(fmt.Sprintf("files %s to %s are missing", walName(ids[n-1]+1), walName(id-1)),
-				(id-ids[n-1]-1)*uint64(w.fileSize+int64(w.queue)))
+		if r.gap = w.id+1 != id; r.gap {
+			r.missing(w.id+1, id, w)
 		}
-		size, err := r.readFile(id, n == len(ids)-1)
-		if err != nil {
+		if err := r.readFile(id, n == len(ids)-1); err != nil {
 			return nil, err
 		}
-		w.total.Add(size)
-		w.id, w.size = id, size
+		w.id, w.size = id, int64(r.prior)
+		w.total.Add(w.size)
 	}
 	for tenant, n := range r.doubt {
 		l := s.logs[tenant]
 		l.skip(l.next + n)
 	}
-	return w, w.begin()
+	w.log = r.logID()
+	if w.id == 0 || r.closed {
+		return w, w.create()
+	}
+	w.file, err = fsys.Append(dir + "/" + walName(w.id))
+	return w, err
 }
 
-// begin opens the last file for appending, or creates the first.
-func (w *wal) begin() (err error) {
-	if w.id > 0 {
-		w.file, err = w.fs.Append(w.dir + "/" + walName(w.id))
-		return err
+// missing reports that the files from ≤ id < to are gone.
+func (r *recovery) missing(from, to uint64, w *wal) {
+	// A file ends with the frame that fills it, and that frame with the batch
+	// that fills the queue.
+	most := uint64(w.fileSize+int64(w.queue)) + audit.MaxBatch*minLine
+	r.damage(fmt.Sprintf("files %s to %s are missing", walName(from), walName(to-1)), (to-from)*most)
+}
+
+// logID returns the id of the log, a new one if no file tells it.
+func (r *recovery) logID() uint64 {
+	if r.log == 0 {
+		r.log = rand.Uint64() | 1
 	}
-	w.id, w.size = 1, int64(walHeader)
-	w.file, err = createWAL(w.fs, w.dir, w.id)
-	return err
+	return r.log
 }
 
 // files returns the ids of the files of the log, and removes what a crash left
@@ -100,34 +114,49 @@ func (r *recovery) files() ([]uint64, error) {
 	return ids, nil
 }
 
-// readFile applies the frames of a file and returns its size. The last file is
-// written anew.
-func (r *recovery) readFile(id uint64, last bool) (int64, error) {
+// readFile applies the frames of a file. The last file is written anew.
+func (r *recovery) readFile(id uint64, last bool) error {
 	name := walName(id)
 	b, err := vfs.ReadFile(r.fs, r.dir+"/"+name)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err := checkWALHeader(b, id); errors.Is(err, errFormat) {
-		return 0, fmt.Errorf("%s: %w", name, err)
-	} else if err != nil && last && nextFrame(b, id, -1) < 0 {
+	h, err := readHead(b)
+	switch {
+	case errors.Is(err, errFormat):
+		return fmt.Errorf("%s: %w", name, err)
+	case err != nil && last && len(b) <= walHeader:
 		// The crash came before the file was in use: no frame was ever in it.
-		return r.renew(id, appendWALHeader(nil, id), b)
-	} else if err != nil {
+		return r.renew(id, head{log: r.logID(), file: id, prior: r.prior}.append(nil), b)
+	case err != nil:
 		// The frames prove themselves; the header is not needed for them.
 		r.logger.Warn("a header of the write-ahead log is damaged", "file", name, "error", err)
+	case h.file != id || r.log != 0 && h.log != r.log:
+		r.damage(fmt.Sprintf("%s is file %d of log %x, not of log %x", name, h.file, h.log, r.log), uint64(len(b)))
+		r.prior, r.closed = uint64(len(b)), true
+		return nil
+	default:
+		r.log = h.log
+		if !r.gap && r.prior < h.prior {
+			r.damage(fmt.Sprintf("%d bytes before %s are missing", h.prior-r.prior, name), h.prior-r.prior)
+		}
 	}
-	end := r.readFrames(b, id, last)
-	if last {
+	end, clean := r.readFrames(b, id, last, err == nil)
+	r.prior, r.closed = uint64(len(b)), false
+	switch {
+	case last && clean:
+		return r.renew(id, b[:len(b)-frameHeader], nil)
+	case last:
 		return r.renew(id, b[:end], b[end:])
 	}
-	return int64(len(b)), nil
+	return nil
 }
 
 // readFrames applies the frames of a file's content and returns where the last
-// of them ends.
-func (r *recovery) readFrames(b []byte, id uint64, last bool) int {
-	at, clean := min(walHeader, len(b)), false
+// of them ends, and whether that marks a clean end. The end of a sound file
+// that is the last may be torn.
+func (r *recovery) readFrames(b []byte, id uint64, last, sound bool) (at int, clean bool) {
+	at, torn := min(walHeader, len(b)), last && sound
 	for at < len(b) {
 		if frame := readFrame(b, id, at); frame != nil {
 			if !r.apply(frame[frameHeader:]) {
@@ -135,11 +164,12 @@ func (r *recovery) readFrames(b []byte, id uint64, last bool) int {
 			}
 			at += len(frame)
 			clean = len(frame) == frameHeader
+			torn = last && !clean
 			continue
 		}
 		next := nextFrame(b, id, at)
-		if next < 0 && last && !clean {
-			return at
+		if next < 0 && torn {
+			return at, false
 		}
 		if next < 0 {
 			next = len(b)
@@ -147,7 +177,7 @@ func (r *recovery) readFrames(b []byte, id uint64, last bool) int {
 		r.damage(fmt.Sprintf("%s: %d bytes at %d are damaged", walName(id), next-at, at), uint64(next-at))
 		at, clean = next, false
 	}
-	return at
+	return at, clean
 }
 
 // apply adds the sections of a frame to the logs of their tenants. It reports
@@ -217,15 +247,16 @@ func (r *recovery) damage(what string, bytes uint64) {
 
 // renew writes the last file anew and durably, and keeps what was cut off it.
 // Dying at any point leaves the old file or the new one, which say the same.
-func (r *recovery) renew(id uint64, content, cut []byte) (int64, error) {
+func (r *recovery) renew(id uint64, content, cut []byte) error {
 	name := walName(id)
 	if len(cut) > 0 {
 		torn := fmt.Sprintf("%s.%d-%08x.torn", name, len(content), crc32.Checksum(cut, castagnoli))
 		r.logger.Warn("the end of the write-ahead log was torn by a crash and is cut off",
 			"file", name, "bytes", len(cut), "kept_as", torn)
 		if err := vfs.WriteFile(r.fs, r.dir+"/"+torn, cut); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return int64(len(content)), vfs.WriteFile(r.fs, r.dir+"/"+name, content)
+	r.prior = uint64(len(content))
+	return vfs.WriteFile(r.fs, r.dir+"/"+name, content)
 }

@@ -37,8 +37,8 @@ type Options struct {
 	// WALFileSize is the size in bytes after which a file of the write-ahead
 	// log is followed by the next; default 64 MiB.
 	WALFileSize int64
-	// QueueSize bounds the bytes that wait for the disk; default 64 MiB. More
-	// is refused with [audit.CodeUnavailable].
+	// QueueSize bounds the bytes that wait for the disk; default 64 MiB, at
+	// most 256 MiB. More is refused with [audit.CodeUnavailable].
 	QueueSize int
 	// CommitTimeout is how long an append waits for the disk; default 5 s.
 	CommitTimeout time.Duration
@@ -51,6 +51,7 @@ func (o *Options) setDefaults() {
 	if o.QueueSize == 0 {
 		o.QueueSize = 64 << 20
 	}
+	o.QueueSize = min(o.QueueSize, maxFrameSize/4) // a frame is what waits, and one batch more
 	if o.CommitTimeout == 0 {
 		o.CommitTimeout = 5 * time.Second
 	}
@@ -116,11 +117,17 @@ func (s *Store) Close() error {
 // asked already, and repeating it is safe for events that bring their ids and
 // for batches with a key.
 func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch) (audit.Receipt, error) {
+	if len(b.Events) > audit.MaxBatch {
+		return audit.Receipt{}, audit.Errorf(audit.CodePayloadTooLarge,
+			"%d events in a batch; want at most %d", len(b.Events), audit.MaxBatch)
+	}
 	now := s.opts.Clock()
 	if err := s.space.check(now); err != nil {
 		return audit.Receipt{}, err
 	}
-	receipt, group, err := s.log(tenant).stage(s.wal, audit.TimeOf(now), &b)
+	// A clock beyond the last time that can be written is as wrong as one
+	// that goes back.
+	receipt, group, err := s.log(tenant).stage(s.wal, min(audit.TimeOf(now), audit.MaxTime), &b)
 	if err != nil || group == nil {
 		return receipt, err
 	}
@@ -154,8 +161,9 @@ func (s *Store) Tenants() []audit.TenantID {
 	return ids
 }
 
-// Health returns figures of the store, and an error if it takes no appends or
-// has damage.
+// Health returns figures of the store, and an error if it takes no appends.
+// Damage is a figure: appends go on, and so do answers that do not need what
+// is lost.
 func (s *Store) Health(ctx context.Context) (map[string]any, error) {
 	var events uint64
 	damaged := []audit.IndexRange{}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"slices"
 
 	"github.com/scaivault/audit"
@@ -114,4 +115,14 @@ func (v *view) intactIn(from, to uint64) error {
 	return &audit.Error{Code: audit.CodeDataDamaged, Damaged: lost,
 		Message: "a part of the log cannot be read and the answer may depend on it; " +
 			"order=index answers outside the damaged indexes"}
+}
+
+// damagedAt returns the first damaged index that is not below from.
+func (v *view) damagedAt(from uint64) (index uint64, ok bool) {
+	for _, r := range v.damaged {
+		if from < r.To && r.From < v.size() {
+			return max(from, r.From), true
+		}
+	}
+	return math.MaxUint64, false
 }

@@ -37,6 +37,8 @@ type wal struct {
 	err    error      // why the writer ended; set once
 	closed bool
 
+	log uint64 // id of the log
+
 	// The file that is written, owned by run.
 	file vfs.File
 	id   uint64
@@ -124,10 +126,10 @@ func (w *wal) flush() {
 			m.log.publish(m.rows)
 		}
 	}
-	close(g.done)
 	w.mu.Lock()
-	w.spare = g.frame
+	w.spare, g.frame, g.marks = g.frame, nil, nil // whoever remembers the group needs its error only
 	w.mu.Unlock()
+	close(g.done)
 }
 
 // commit writes and syncs a group. The first failure ends the writer for the
@@ -175,12 +177,21 @@ func (w *wal) write(frame []byte) error {
 // rotate begins the next file. It is durable, entry in the directory included,
 // before a frame is written to it.
 func (w *wal) rotate() error {
-	file, err := createWAL(w.fs, w.dir, w.id+1)
-	if err != nil {
+	old := w.file
+	if err := w.create(); err != nil {
 		return err
 	}
-	if err := w.file.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", walName(w.id), err)
+	if err := old.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", walName(w.id-1), err)
+	}
+	return nil
+}
+
+// create begins the file after w.id, the first if that is 0.
+func (w *wal) create() error {
+	file, err := createWAL(w.fs, w.dir, head{log: w.log, file: w.id + 1, prior: uint64(w.size)})
+	if err != nil {
+		return err
 	}
 	w.file, w.id, w.size = file, w.id+1, int64(walHeader)
 	w.total.Add(int64(walHeader))
@@ -188,15 +199,15 @@ func (w *wal) rotate() error {
 }
 
 // createWAL creates a file of the write-ahead log that holds its header.
-func createWAL(fsys vfs.FS, dir string, id uint64) (vfs.File, error) {
-	name := dir + "/" + walName(id)
+func createWAL(fsys vfs.FS, dir string, h head) (vfs.File, error) {
+	name := dir + "/" + walName(h.file)
 	file, err := fsys.Create(name)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
 	// Dying before the directory is synced leaves no file, an empty one or one
 	// with a part of its header; recovery removes it.
-	if _, err = file.Write(appendWALHeader(nil, id)); err == nil {
+	if _, err = file.Write(h.append(nil)); err == nil {
 		if err = file.Sync(); err == nil {
 			err = fsys.SyncDir(dir)
 		}
