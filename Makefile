@@ -21,7 +21,9 @@ lint:
 unit:
 	go test ./...
 
+# The race detector needs a C compiler.
 race:
+	@command -v gcc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 	CGO_ENABLED=1 go test -race -short ./...
 
 # Every fuzz target for FUZZTIME each; not part of test.
