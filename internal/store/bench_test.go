@@ -67,7 +67,8 @@ func BenchmarkQuery(b *testing.B) {
 	ctx := b.Context()
 	now := begin
 	from := now - 30*audit.Day
-	all, err := s.Values(ctx, acme, audit.ValuesQuery{Field: audit.FieldIdentityID, From: new(audit.Time), To: &now, Limit: 1 << 20})
+	all, err := s.Values(ctx, acme, audit.ValuesQuery{
+		Field: audit.FieldIdentityID, From: new(audit.Time), To: &now, Limit: 1 << 20})
 	check(b, err)
 	heavy, rare := all.Values[0].Value, all.Values[len(all.Values)-1].Value
 	newest, err := s.Query(ctx, acme, audit.Query{Limit: 1})

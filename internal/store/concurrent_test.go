@@ -90,21 +90,26 @@ func readAndCut(t *testing.T, s *store.Store, m *vfs.Mem, tenant audit.TenantID,
 	if err != nil {
 		return err
 	}
-	byIndex := slices.SortedFunc(slices.Values(seen), func(a, b audit.Record) int { return int(a.Index) - int(b.Index) })
+	byIndex := slices.SortedFunc(slices.Values(seen), func(a, b audit.Record) int {
+		return int(a.Index) - int(b.Index)
+	})
 	for i, r := range byIndex {
 		if r.Index != uint64(i) {
 			return fmt.Errorf("%s: index %d follows %d events", tenant, r.Index, i)
 		}
 	}
 	from, to := audit.Time(0), audit.MaxTime
-	sum, err := s.Summary(t.Context(), tenant, audit.SummaryQuery{Filter: audit.Filter{From: &from, To: &to}, Top: 3})
+	sum, err := s.Summary(t.Context(), tenant,
+		audit.SummaryQuery{Filter: audit.Filter{From: &from, To: &to}, Top: 3})
 	if err != nil || sum.TotalEvents != sum.AsOf || sum.AsOf < uint64(len(seen)) {
-		return fmt.Errorf("%s: summary of %d events as of %d, %d were seen: %v", tenant, sum.TotalEvents, sum.AsOf, len(seen), err)
+		return fmt.Errorf("%s: summary of %d events as of %d, %d were seen: %v",
+			tenant, sum.TotalEvents, sum.AsOf, len(seen), err)
 	}
 	if _, err := s.Accesses(t.Context(), tenant, audit.AccessQuery{Limit: 10}); err != nil {
 		return err
 	}
-	if _, err := s.Secret(t.Context(), tenant, audit.Query{Filter: audit.Filter{SecretPath: "prod/app-1/key"}}); err != nil {
+	q := audit.Query{Filter: audit.Filter{SecretPath: "prod/app-1/key"}}
+	if _, err := s.Secret(t.Context(), tenant, q); err != nil {
 		return err
 	}
 	after, err := store.Open(m.CrashClone(0, 1), dir, options())
@@ -114,7 +119,8 @@ func readAndCut(t *testing.T, s *store.Store, m *vfs.Mem, tenant audit.TenantID,
 	defer after.Close()
 	left, err := pages(t, after, tenant, audit.Query{Order: audit.OrderIndex, Limit: audit.MaxLimit})
 	if err != nil || len(left) < len(byIndex) || !cmp.Equal(proofs(byIndex), proofs(left[:len(byIndex)])) {
-		return fmt.Errorf("%s: %d of %d events that were read are left after a power cut (%v)", tenant, len(left), len(byIndex), err)
+		return fmt.Errorf("%s: %d of %d events that were read are left after a power cut (%v)",
+			tenant, len(left), len(byIndex), err)
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ func cutPower(ctx context.Context, seed int64, wrap func(vfs.FS) vfs.FS) powerCu
 	hook := func(op vfs.Op) {
 		mu.Lock()
 		defer mu.Unlock()
-		cuts = append(cuts, cutsOf(m, l.acks(), fmt.Sprintf("%s %s", op.Kind, op.Name), seed<<20+int64(len(cuts)))...)
+		what := fmt.Sprintf("%s %s", op.Kind, op.Name)
+		cuts = append(cuts, cutsOf(m, l.acks(), what, seed<<20+int64(len(cuts)))...)
 	}
 	m.OnOp(hook)
 	if err := l.drive(ctx, wrap(m), rand.New(rand.NewPCG(uint64(seed), 0))); err != nil {
@@ -51,7 +52,8 @@ func cutPower(ctx context.Context, seed int64, wrap func(vfs.FS) vfs.FS) powerCu
 	p.cuts = len(cuts)
 	for _, c := range cuts {
 		for _, v := range p.recover(ctx, l, c, wrap) {
-			p.violations = append(p.violations, fmt.Sprintf("seed %d, power cut %d before %s: %s", seed, c.seed, c.op, v))
+			p.violations = append(p.violations,
+				fmt.Sprintf("seed %d, power cut %d before %s: %s", seed, c.seed, c.op, v))
 		}
 	}
 	return p
@@ -158,7 +160,8 @@ func (p *powerCuts) kept(before walFile, fsys vfs.FS) []string {
 	case bytes.HasSuffix(before.data, torn) && len(torn) > 0:
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %d of %d bytes are left and %d are kept", before.name, len(after), len(before.data), len(torn))}
+	return []string{fmt.Sprintf("%s: %d of %d bytes are left and %d are kept",
+		before.name, len(after), len(before.data), len(torn))}
 }
 
 // intact is a disk as it is.

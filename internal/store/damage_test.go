@@ -42,7 +42,8 @@ func newWreck(t *testing.T, seed int, clean bool) *wreck {
 	opts.WALFileSize = 900
 	s := open(t, m, opts)
 	x := &wreck{records: make(map[audit.TenantID][]audit.Record)}
-	for i, tenant := range []audit.TenantID{acme, acme, "carol", acme, bravo, bravo, "carol", acme, acme, "carol", acme} {
+	for i, tenant := range []audit.TenantID{
+		acme, acme, "carol", acme, bravo, bravo, "carol", acme, acme, "carol", acme} {
 		e := event(100*seed + i)
 		if i%3 == 0 {
 			e = named(100*seed + i)
@@ -167,7 +168,8 @@ func (x *wreck) judgeTenant(t *testing.T, what string, s *store.Store, tenant au
 			}
 		case lost && !ok:
 		default:
-			t.Fatalf("%s: %s: index %d: is %v (%v), damaged %v, event: %v", what, tenant, r.Index, ok, g, ranges, eventErr)
+			t.Fatalf("%s: %s: index %d: is %v (%v), damaged %v, event: %v",
+				what, tenant, r.Index, ok, g, ranges, eventErr)
 		}
 	}
 	for _, r := range added {

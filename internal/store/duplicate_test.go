@@ -34,7 +34,8 @@ func TestAppendAnswers(t *testing.T) {
 	empty.ExtraData = ""
 	braces := named(9)
 	braces.ExtraData = "{}"
-	unsure := []audit.Rejection{{Line: 1, Code: audit.CodeInvalidRequest}, {Line: 3, Code: audit.CodeValidationError}}
+	unsure := []audit.Rejection{
+		{Line: 1, Code: audit.CodeInvalidRequest}, {Line: 3, Code: audit.CodeValidationError}}
 	for _, tc := range []struct {
 		name  string
 		batch audit.Batch
@@ -73,15 +74,18 @@ func TestAppendAnswers(t *testing.T) {
 			audit.Receipt{}, audit.CodeValidationError, []string{"id"}},
 		{"conflict before a wrong id", batch(derived(9), other(1)),
 			audit.Receipt{}, audit.CodeIDConflict, []string{"events[0].id", "events[1].id"}},
-		{"partial", audit.Batch{Partial: true, Events: []audit.Event{other(1), named(4), derived(9), named(1), derived(4)}},
-			audit.Receipt{Accepted: 2, Duplicates: 1, FirstIndex: index(3), LastIndex: index(4), Rejected: []audit.Rejection{
-				{Line: 1, Code: audit.CodeIDConflict}, {Line: 3, Code: audit.CodeValidationError}}}, "", nil},
+		{"partial", audit.Batch{Partial: true,
+			Events: []audit.Event{other(1), named(4), derived(9), named(1), derived(4)}},
+			audit.Receipt{Accepted: 2, Duplicates: 1, FirstIndex: index(3), LastIndex: index(4),
+				Rejected: []audit.Rejection{
+					{Line: 1, Code: audit.CodeIDConflict}, {Line: 3, Code: audit.CodeValidationError}}}, "", nil},
 		{"partial, nothing good", audit.Batch{Partial: true, Events: []audit.Event{other(1)}},
 			audit.Receipt{Rejected: []audit.Rejection{{Line: 1, Code: audit.CodeIDConflict}}}, "", nil},
 		{"partial, some unreadable", audit.Batch{Partial: true, Events: []audit.Event{other(1), named(4), other(1)},
 			Lines: []int{2, 4, 5}, Rejected: unsure},
-			audit.Receipt{Accepted: 1, FirstIndex: index(3), LastIndex: index(3), Rejected: []audit.Rejection{
-				unsure[0], {Line: 2, Code: audit.CodeIDConflict}, unsure[1], {Line: 5, Code: audit.CodeIDConflict}}}, "", nil},
+			audit.Receipt{Accepted: 1, FirstIndex: index(3), LastIndex: index(3),
+				Rejected: []audit.Rejection{unsure[0], {Line: 2, Code: audit.CodeIDConflict},
+					unsure[1], {Line: 5, Code: audit.CodeIDConflict}}}, "", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := open(t, vfs.NewMem(), options())

@@ -69,7 +69,8 @@ func TestSectionRoundTrip(t *testing.T) {
 
 func equal(a, b *section) bool {
 	return a.tenant == b.tenant && a.first == b.first && a.received == b.received && a.key == b.key &&
-		a.digest == b.digest && a.count == b.count && bytes.Equal(a.receipt, b.receipt) && bytes.Equal(a.lines, b.lines)
+		a.digest == b.digest && a.count == b.count &&
+		bytes.Equal(a.receipt, b.receipt) && bytes.Equal(a.lines, b.lines)
 }
 
 // TestFramePlace seals a frame for one place of one file: it is good there and
@@ -115,7 +116,8 @@ func TestHeadRoundTrip(t *testing.T) {
 // TestMinLine checks that no canonical line is shorter than recovery believes:
 // how many indexes damage may have cost depends on it.
 func TestMinLine(t *testing.T) {
-	e := audit.Event{ID: "log_x", Action: audit.ActionRead, IdentityType: audit.TypeUser, IdentityID: "x", Success: true}
+	e := audit.Event{ID: "log_x", Action: audit.ActionRead,
+		IdentityType: audit.TypeUser, IdentityID: "x", Success: true}
 	if n := len(e.AppendLine(nil)); n < minLine {
 		t.Errorf("a line of %d bytes, minLine is %d", n, minLine)
 	}
@@ -185,7 +187,8 @@ func fuzzOpen(t *testing.T, m *vfs.Mem, b []byte) map[audit.TenantID]uint64 {
 	sizes := make(map[audit.TenantID]uint64)
 	for _, tenant := range s.Tenants() {
 		sizes[tenant] = s.Size(tenant)
-		if _, err := s.Query(t.Context(), tenant, audit.Query{}); err != nil && audit.ErrorCode(err) != audit.CodeDataDamaged {
+		_, err := s.Query(t.Context(), tenant, audit.Query{})
+		if err != nil && audit.ErrorCode(err) != audit.CodeDataDamaged {
 			t.Errorf("query: %v", err)
 		}
 	}

@@ -134,7 +134,8 @@ func (l *ledger) verify(ctx context.Context, s *store.Store, acked []ack) []stri
 	}
 	for _, a := range acked {
 		if !stored[a] {
-			bad = append(bad, fmt.Sprintf("%s: %s at index %d was acknowledged and is lost", a.tenant, a.request, a.index))
+			bad = append(bad, fmt.Sprintf("%s: %s at index %d was acknowledged and is lost",
+				a.tenant, a.request, a.index))
 		}
 	}
 	return bad
