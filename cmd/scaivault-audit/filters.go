@@ -24,7 +24,7 @@ type filters struct {
 	SourceIP     []string `sep:"none" placeholder:"IP" group:"filter" help:"From where; a comma list, or repeated."`
 	RequestID    *string  `placeholder:"ID" group:"filter" help:"The producer's name of the request."`
 
-	Extra map[string]string `mapsep:"none" placeholder:"KEY=VALUE" group:"filter" help:"A member of extra_data; repeatable."`
+	Extra map[string]string `mapsep:"none" placeholder:"KEY=VALUE" group:"filter" help:"Of extra_data; repeatable."`
 
 	NotAction     []string `sep:"none" placeholder:"ACTION" group:"filter" help:"Leave out what was done."`
 	NotIdentityID *string  `placeholder:"ID" group:"filter" help:"Leave out one identity."`

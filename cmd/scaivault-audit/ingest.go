@@ -13,7 +13,7 @@ import (
 
 type ingestCommand struct {
 	File   string `arg:"" help:"Lines to read; - is standard input."`
-	Format string `enum:"scaivault,vault" default:"scaivault" placeholder:"FORMAT" help:"scaivault (the default) or vault."`
+	Format string `enum:"scaivault,vault" default:"scaivault" placeholder:"FORMAT" help:"scaivault (default) or vault."`
 	JSON   bool   `help:"Print the result as JSON."`
 	connection
 }

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"soon":  soonScript,
 		},
 		RequireExplicitExec: true,
+		Deadline:            time.Now().Add(time.Minute), // for a server that starts and should not
 	})
 }
 

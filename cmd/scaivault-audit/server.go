@@ -64,6 +64,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, usageError{err}
 	}
+	s.warn()
 	key, err := cursorKey(disk, filepath.Join(c.Data, "cursor.key"))
 	if err != nil {
 		return nil, err
@@ -86,6 +87,16 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		Checks:     []api.Check{{Name: "store", Run: s.store.Health}},
 	}), logger)
 	return s, nil
+}
+
+// warn tells of files of tokens and tenants that cannot be read: the server
+// starts without them, and refuses whom they are about.
+func (s *server) warn() {
+	_, tokens := s.tokens.List()
+	_, tenants := s.tenants.List()
+	if err := errors.Join(tokens, tenants); err != nil {
+		s.logger.Error("tokens or tenants cannot be read", "error", err)
+	}
 }
 
 // private makes the data directory if there is none, and closes one that others

@@ -98,6 +98,10 @@ func (l *listing) widths(n int) []int {
 
 // printEntries prints events as a table.
 func (p *process) printEntries(entries []client.Entry) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(p.stdout, "No events.")
+		return err
+	}
 	rows := make([][]string, len(entries))
 	for i := range entries {
 		e := &entries[i]

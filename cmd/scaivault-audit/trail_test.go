@@ -72,8 +72,7 @@ Actions
 Secrets
   12  prod/db
 
-TIME  ACTION  RESULT  IDENTITY  SECRET  SOURCE  ID
-────────────────────────────────────────────────────
+No events.
 `[1:]})
 }
 
