@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,10 +150,10 @@ func TestReadiness(t *testing.T) {
 	var err error
 	s := start(t, func(c *api.Config) {
 		c.Checks = []api.Check{
-			{Name: "store", Run: func(context.Context) (map[string]any, error) {
+			{Name: "store", Run: func(context.Context, audit.TenantID) (map[string]any, error) {
 				return map[string]any{"events": 7}, err
 			}},
-			{Name: "keys", Run: func(context.Context) (map[string]any, error) { return nil, nil }},
+			{Name: "keys", Run: func(context.Context, audit.TenantID) (map[string]any, error) { return nil, nil }},
 		}
 	})
 	ask := func(as, path string, status int, want string) {
@@ -169,4 +170,24 @@ func TestReadiness(t *testing.T) {
 		`"errors":{"store":"the storage is full: events can be read, not appended"},`+
 		`"version":"1.2.3","uptime_seconds":0,"figures":{"store":{"events":7}}}`)
 	ask("", "/v1/health", 200, `{"status":"healthy","timestamp":"2026-06-15T12:00:00.000000Z"}`)
+}
+
+// TestFiguresAreOfTheTenant sees whose figures the checks are asked for: they
+// tell how much a log holds.
+func TestFiguresAreOfTheTenant(t *testing.T) {
+	var asked []audit.TenantID
+	s := start(t, func(c *api.Config) {
+		c.Checks = []api.Check{{Name: "store", Run: func(_ context.Context, tenant audit.TenantID) (map[string]any, error) {
+			asked = append(asked, tenant)
+			return map[string]any{"events": 7}, nil
+		}}}
+	})
+	s.get(t, "admin", "/v1/health/detailed")
+	s.get(t, "operator", "/v1/health/detailed")
+	if want := []audit.TenantID{"tnt_a", ""}; !slices.Equal(asked, want) {
+		t.Errorf("figures of %q were asked for, want of %q", asked, want)
+	}
+	if r := s.get(t, "scopedadmin", "/v1/health/detailed"); !strings.Contains(r.body, `"figures":{}`) {
+		t.Errorf("a row scope does not keep figures of all rows back: %s", r.body)
+	}
 }

@@ -61,6 +61,10 @@ var people = func() map[string]audit.Principal {
 		"super": with(person("tnt_s", "user:sue@example.org", audit.ScopeRead, audit.ScopeWrite),
 			func(p *audit.Principal) { p.Roles = []audit.Role{audit.RoleSuperAdmin} }),
 	}
+	all["operator"] = with(person("tnt_s", "user:olu@example.org", audit.ScopeAdmin),
+		func(p *audit.Principal) { p.Roles = []audit.Role{audit.RoleSuperAdmin} })
+	all["scopedadmin"] = with(person("tnt_a", "user:sam@example.org", audit.ScopeAdmin),
+		func(p *audit.Principal) { p.PathPrefixes = []audit.Path{"prod/db"} })
 	for _, scope := range audit.Scopes() {
 		id := audit.IdentityID("user:" + string(scope))
 		others := slices.DeleteFunc(audit.Scopes(), func(x audit.Scope) bool { return x == scope })

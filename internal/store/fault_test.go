@@ -97,7 +97,7 @@ func (l *ledger) appendAndRead(t *testing.T, s *store.Store, f *vfs.Failing, rnd
 			fail("append %d: %s", i, v)
 		}
 	}
-	_, err := s.Health(t.Context())
+	_, err := s.Health(t.Context(), "")
 	if (err == nil) != (dead == nil) {
 		fail("health says %v after %v", err, dead)
 	}

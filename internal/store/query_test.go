@@ -98,7 +98,7 @@ func TestDamagedTenant(t *testing.T) {
 	check(t, err)
 	_, err = s.Event(t.Context(), bravo, audit.DerivedID(0, 9), nil) // beyond what was ever given
 	wantCode(t, err, audit.CodeEventNotFound)
-	got, err := s.Health(t.Context())
+	got, err := s.Health(t.Context(), "")
 	check(t, err)
 	if diff := cmp.Diff(lost, got["damaged_indexes"]); diff != "" {
 		t.Errorf("health (-want +got):\n%s", diff)

@@ -46,7 +46,7 @@ func TestWatermarks(t *testing.T) {
 				wantCode(t, err, tc.code)
 			}
 			c.advance(audit.Second) // asked again, it warns no second time
-			_, err := s.Health(t.Context())
+			_, err := s.Health(t.Context(), "")
 			wantCode(t, err, tc.code)
 			if n := strings.Count(log.String(), "almost full"); n > 1 || (n == 1) != tc.warns {
 				t.Errorf("%d warnings in: %s", n, log.String())
@@ -88,7 +88,7 @@ func TestSpaceUnknown(t *testing.T) {
 	if _, err := s.Append(t.Context(), acme, batch(event(2))); !errors.Is(err, d.err) {
 		t.Errorf("error %v, want %v", err, d.err)
 	}
-	if _, err := s.Health(t.Context()); !errors.Is(err, d.err) {
+	if _, err := s.Health(t.Context(), ""); !errors.Is(err, d.err) {
 		t.Errorf("health: error %v, want %v", err, d.err)
 	}
 	d.err = nil

@@ -163,23 +163,24 @@ func (s *Store) Tenants() []audit.TenantID {
 
 // Health returns figures of the store, and an error if it takes no appends.
 // Damage is a figure: appends go on, and so do answers that do not need what
-// is lost.
-func (s *Store) Health(ctx context.Context) (map[string]any, error) {
+// is lost. The figures are of the tenant's log, since they tell how much it
+// holds; those of "" are of all logs together.
+func (s *Store) Health(_ context.Context, tenant audit.TenantID) (map[string]any, error) {
+	free, err := s.space.free()
+	figures := map[string]any{"free_bytes": free}
+	tenants := []audit.TenantID{tenant}
+	if tenant == "" {
+		tenants = s.Tenants()
+		figures["tenants"], figures["wal_bytes"] = len(tenants), s.wal.bytes()
+	}
 	var events uint64
 	damaged := []audit.IndexRange{}
-	for _, id := range s.Tenants() {
-		l := s.find(id)
+	for _, id := range tenants {
+		l := s.reader(id)
 		events += l.size()
 		damaged = append(damaged, l.damage()...)
 	}
-	free, err := s.space.free()
-	figures := map[string]any{
-		"tenants":         len(s.Tenants()),
-		"events":          events,
-		"wal_bytes":       s.wal.bytes(),
-		"free_bytes":      free,
-		"damaged_indexes": damaged,
-	}
+	figures["events"], figures["damaged_indexes"] = events, damaged
 	switch {
 	case s.wal.failure() != nil:
 		err = s.wal.failure()

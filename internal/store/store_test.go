@@ -206,7 +206,7 @@ func TestHealth(t *testing.T) {
 	put(t, s, acme, event(1), event(2))
 	put(t, s, bravo, event(1))
 	m.SetFree(5<<30, 1<<40)
-	got, err := s.Health(t.Context())
+	got, err := s.Health(t.Context(), "")
 	check(t, err)
 	size := int64(len(readFile(t, m, walFiles(t, m)[0])))
 	want := map[string]any{"tenants": 2, "events": uint64(3), "wal_bytes": size,
