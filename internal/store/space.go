@@ -29,7 +29,6 @@ type space struct {
 
 	mu      sync.Mutex // guards all below; held while the disk is asked
 	checked time.Time
-	left    uint64
 	err     error // why appends are refused
 	warned  bool
 }
@@ -47,7 +46,7 @@ func (s *space) check(now time.Time) error {
 		s.err = fmt.Errorf("free space of %s: %w", s.dir, err)
 		return s.err
 	}
-	s.left, s.err = free, nil
+	s.err = nil
 	if full := min(total*fullShare/100, fullBytes); free < full {
 		s.err = audit.Errorf(audit.CodeStorageFull,
 			"the disk has %d bytes free; appends begin again at %d", free, full)
