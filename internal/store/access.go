@@ -3,28 +3,40 @@ package store
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/scaivault/audit"
 )
 
-// pair is an identity and a path, by their codes.
-type pair struct{ identity, path uint32 }
-
-// access is what the rows of a pair add up to.
+// access is what the rows of an identity and a path add up to.
 type access struct {
-	pair
+	who, path string
 	count
-	kind    uint32 // code of the type in the latest row
-	actions map[uint32]uint64
+	kind    string        // the identity's type in the latest row
+	actions []actionCount // few: a list is smaller and faster than a map
+}
+
+type actionCount struct {
+	action string
+	n      uint64
+}
+
+// note counts a row with the action.
+func (a *access) note(action string) {
+	for i := range a.actions {
+		if a.actions[i].action == action {
+			a.actions[i].n++
+			return
+		}
+	}
+	a.actions = append(a.actions, actionCount{action, 1})
 }
 
 // Accesses lists who touched what among the events that the query selects, the
 // pair with the latest event first. The pages of a walk count the same events.
 func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (audit.AccessPage, error) {
-	size, skip := uint64(math.MaxUint64), uint64(0)
+	size, skip := uint64(everything), uint64(0)
 	if q.After != nil {
 		size, skip = q.After.Size, q.After.Skip
 	}
@@ -32,8 +44,11 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 		q.Limit = audit.DefaultLimit
 	}
 	l := s.reader(tenant)
-	v, p := l.read(&q.Filter, size)
-	list, err := v.accesses(ctx, p)
+	v, err := l.read(&q.Filter, size)
+	if err != nil {
+		return audit.AccessPage{}, err
+	}
+	list, err := v.accesses(ctx)
 	if err != nil {
 		return audit.AccessPage{}, err
 	}
@@ -41,60 +56,92 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 	page := audit.AccessPage{Accesses: make([]audit.Access, 0, min(q.Limit, len(list)))}
 	if len(list) > q.Limit {
 		list = list[:q.Limit]
-		page.Next = &audit.Cursor{Size: v.size(), Skip: skip + uint64(q.Limit)}
+		page.Next = &audit.Cursor{Size: v.size, Skip: skip + uint64(q.Limit)}
 	}
-	rotated := make(map[uint32]*audit.Time)
+	rotated := make(map[string]*audit.Time)
 	for _, a := range list {
 		if _, ok := rotated[a.path]; !ok {
-			if rotated[a.path], err = l.rotated(ctx, audit.Path(v.values[colPath][a.path]), v.size()); err != nil {
+			if rotated[a.path], err = l.rotated(ctx, audit.Path(a.path), v.size); err != nil {
 				return audit.AccessPage{}, err
 			}
 		}
-		page.Accesses = append(page.Accesses, a.describe(v, rotated[a.path]))
+		page.Accesses = append(page.Accesses, a.describe(rotated[a.path]))
 	}
 	return page, nil
 }
 
-// accesses adds the selected rows up by pair and orders the pairs.
-func (v *view) accesses(ctx context.Context, p *plan) ([]*access, error) {
-	byPair := make(map[pair]*access)
-	err := v.each(ctx, p, func(c *chunk, i int) {
-		key := pair{c.codes[colIdentity][i], c.codes[colPath][i]}
-		if key.path == 0 {
-			return
-		}
-		a := byPair[key]
-		if a == nil {
-			a = &access{pair: key, actions: make(map[uint32]uint64, 1)}
-			byPair[key] = a
-		}
-		if a.total == 0 || c.time[i] >= a.last {
-			a.kind = c.codes[colType][i]
-		}
-		a.add(c.time[i], c.success[i])
-		a.actions[c.codes[colAction][i]]++
-	})
+// accesses adds the selected rows up by identity and path and orders the sums.
+func (v *view) accesses(ctx context.Context) ([]*access, error) {
+	byPair := make(map[[2]string]*access)
+	c := accessCounter{all: byPair}
+	err := v.each(ctx, c.add)
 	list := make([]*access, 0, len(byPair))
 	for _, a := range byPair {
 		list = append(list, a)
 	}
 	slices.SortFunc(list, func(a, b *access) int {
-		return cmp.Or(cmp.Compare(b.last, a.last),
-			strings.Compare(v.values[colIdentity][a.identity], v.values[colIdentity][b.identity]),
-			strings.Compare(v.values[colPath][a.path], v.values[colPath][b.path]))
+		return cmp.Or(cmp.Compare(b.last, a.last), strings.Compare(a.who, b.who), strings.Compare(a.path, b.path))
 	})
-	return list, err
+	return list, cmp.Or(err, c.err)
 }
 
-func (a *access) describe(v *view, rotated *audit.Time) audit.Access {
+// accessCounter adds rows up. Of equal times the last one counts as the latest:
+// parts come in the order of their indexes, and within a part equal times do.
+type accessCounter struct {
+	all   map[[2]string]*access
+	plan  *plan
+	pairs map[[2]uint32]*access // of the present part, by codes
+	dicts [numCols]dictionary
+	err   error
+}
+
+func (c *accessCounter) add(p *plan, b block, rows []uint16) {
+	if c.plan != p {
+		c.plan, c.pairs = p, make(map[[2]uint32]*access)
+		for _, col := range []int{colIdentity, colType, colPath, colAction} {
+			d, err := p.dictionary(col)
+			c.dicts[col], c.err = d, cmp.Or(c.err, err)
+		}
+	}
+	for _, row := range rows {
+		i := int(row)
+		codes := [2]uint32{b.code(colIdentity, i), b.code(colPath, i)}
+		if codes[1] == 0 || c.err != nil {
+			continue
+		}
+		a := c.pairs[codes]
+		if a == nil {
+			a = c.open(codes)
+		}
+		if t := b.time(i); a.total == 0 || t >= a.last {
+			a.kind = c.dicts[colType].value(b.code(colType, i))
+		}
+		a.count.add(b.time(i), b.success(i))
+		a.note(c.dicts[colAction].value(b.code(colAction, i)))
+	}
+}
+
+// open returns the sum of a pair that is new in the present part.
+func (c *accessCounter) open(codes [2]uint32) *access {
+	who, path := c.dicts[colIdentity].value(codes[0]), c.dicts[colPath].value(codes[1])
+	a := c.all[[2]string{who, path}]
+	if a == nil {
+		a = &access{who: who, path: path}
+		c.all[[2]string{who, path}] = a
+	}
+	c.pairs[codes] = a
+	return a
+}
+
+func (a *access) describe(rotated *audit.Time) audit.Access {
 	actions := make(map[audit.Action]uint64, len(a.actions))
-	for code, n := range a.actions {
-		actions[audit.Action(v.values[colAction][code])] = n
+	for _, x := range a.actions {
+		actions[audit.Action(x.action)] = x.n
 	}
 	return audit.Access{
-		IdentityID:       audit.IdentityID(v.values[colIdentity][a.identity]),
-		IdentityType:     audit.IdentityType(v.values[colType][a.kind]),
-		Path:             audit.Path(v.values[colPath][a.path]),
+		IdentityID:       audit.IdentityID(a.who),
+		IdentityType:     audit.IdentityType(a.kind),
+		Path:             audit.Path(a.path),
 		Count:            a.total,
 		Failed:           a.failed,
 		ActionsBreakdown: actions,
@@ -107,10 +154,17 @@ func (a *access) describe(v *view, rotated *audit.Time) audit.Access {
 // rotated returns when anyone last gave the secret a new value.
 func (l *tenantLog) rotated(ctx context.Context, path audit.Path, size uint64) (*audit.Time, error) {
 	success := true
-	v, p := l.read(&audit.Filter{SecretPath: path, Success: &success,
+	v, err := l.read(&audit.Filter{SecretPath: path, Success: &success,
 		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, size)
+	if err != nil {
+		return nil, err
+	}
 	var all count
-	err := v.each(ctx, p, func(c *chunk, i int) { all.add(c.time[i], true) })
+	err = v.each(ctx, func(_ *plan, b block, rows []uint16) {
+		for _, i := range rows {
+			all.add(b.time(int(i)), true)
+		}
+	})
 	_, last := all.times()
 	return last, err
 }

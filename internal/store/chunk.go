@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/scaivault/audit"
@@ -19,10 +18,10 @@ const (
 // grow: what a copy of the struct can see never changes, but for order, which
 // a reader of the newest chunk copies.
 type chunk struct {
-	time     []audit.Time
+	times    []audit.Time
 	received []audit.Time
 	duration []int32
-	success  []bool
+	outcomes []bool
 	codes    [numCols][]uint32
 	// text holds, for each row, its producer's id, request id and extra data
 	// one after the other; ends are where each of the three ends in it.
@@ -41,11 +40,11 @@ const (
 	numTexts
 )
 
-func (c *chunk) len() int { return len(c.time) }
+func (c *chunk) len() int { return len(c.times) }
 
 // add appends a row.
 func (c *chunk) add(e *audit.Event, received audit.Time, codes [numCols]uint32) {
-	i := len(c.time)
+	i := len(c.times)
 	if i == 0 || e.Timestamp < c.min {
 		c.min = e.Timestamp
 	}
@@ -53,20 +52,20 @@ func (c *chunk) add(e *audit.Event, received audit.Time, codes [numCols]uint32) 
 		c.max = e.Timestamp
 	}
 	at := i
-	if i > 0 && e.Timestamp < c.time[c.order[i-1]] {
+	if i > 0 && e.Timestamp < c.times[c.order[i-1]] {
 		// Among equal times the new row, which has the highest index, is last.
 		at, _ = slices.BinarySearchFunc(c.order, e.Timestamp, func(row uint16, t audit.Time) int {
-			if c.time[row] <= t {
+			if c.times[row] <= t {
 				return -1
 			}
 			return 1
 		})
 	}
 	c.order = slices.Insert(c.order, at, uint16(i))
-	c.time = append(c.time, e.Timestamp)
+	c.times = append(c.times, e.Timestamp)
 	c.received = append(c.received, received)
 	c.duration = append(c.duration, e.DurationMS)
-	c.success = append(c.success, e.Success)
+	c.outcomes = append(c.outcomes, e.Success)
 	for col, code := range codes {
 		c.codes[col] = append(c.codes[col], code)
 	}
@@ -84,17 +83,4 @@ func (c *chunk) textOf(row, which int) []byte {
 		start = c.ends[i-1]
 	}
 	return c.text[start:c.ends[i]]
-}
-
-// compare orders two rows by (time, row).
-func (c *chunk) compare(a, b uint16) int {
-	return cmp.Or(cmp.Compare(c.time[a], c.time[b]), cmp.Compare(a, b))
-}
-
-// firstAt returns the place in order of the first row that is not before t.
-func (c *chunk) firstAt(t audit.Time) int {
-	i, _ := slices.BinarySearchFunc(c.order, t, func(row uint16, t audit.Time) int {
-		return cmp.Compare(c.time[row], t)
-	})
-	return i
 }

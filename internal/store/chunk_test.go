@@ -14,7 +14,7 @@ import (
 // in and out of the order of time, before and after a restart.
 func TestModelOverChunks(t *testing.T) {
 	rounds(t, 20)
-	m := newMachine(audit.MaxLimit)
+	m := newMachine(audit.MaxLimit, 9_000)
 	m.open(t)
 	defer func() { _ = m.s.Close() }()
 	m.fill(t, 20_000)
@@ -84,6 +84,7 @@ func (m *machine) random(rnd *rand.Rand, n, kind int) audit.Event {
 	e.ExtraData = someExtras[rnd.IntN(len(someExtras))]
 	if rnd.IntN(5) == 0 {
 		e.ID = audit.EventID(fmt.Sprintf("log_p%d", rnd.IntN(n+1)))
+		e.Timestamp = begin + audit.Time(rnd.IntN(24))*audit.Hour // sameness is looked for around it
 	}
 	return e
 }

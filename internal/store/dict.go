@@ -48,20 +48,6 @@ func (d *dict) add(v string, row uint32, posted bool) uint32 {
 	return code
 }
 
-// rowsOf returns the rows that have one of the codes, ascending. The list is
-// shared and not to be changed.
-func (d *dict) rowsOf(codes []uint32) []uint32 {
-	if len(codes) == 1 {
-		return d.rows[codes[0]]
-	}
-	var rows []uint32
-	for _, code := range codes {
-		rows = append(rows, d.rows[code]...)
-	}
-	slices.Sort(rows)
-	return rows
-}
-
 // codeSet is a set of the codes of one column.
 type codeSet []bool
 

@@ -51,6 +51,8 @@ func drawEvent(t *rapid.T, now audit.Time, next uint64) audit.Event {
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0, 1:
 		e.ID = audit.EventID(fmt.Sprintf("log_p%d", rapid.IntRange(0, 9).Draw(t, "name")))
+		// Sameness is looked for around the time of an event: within a day.
+		e.Timestamp = begin + audit.Time(rapid.IntRange(-12, 11).Draw(t, "hours"))*audit.Hour
 	case 2:
 		near := uint64(rapid.IntRange(0, 4).Draw(t, "near"))
 		e.ID = audit.DerivedID(0, max(next+near, 2)-2)

@@ -16,9 +16,14 @@ type verdict struct {
 }
 
 // check compares the ids of a batch with those of the log, staged rows
-// included, and with each other.
-func (l *tenantLog) check(b *audit.Batch) verdict {
+// included, and with each other. It returns an error if the batch is refused
+// whole.
+func (l *tenantLog) check(b *audit.Batch) (verdict, error) {
 	v := verdict{fresh: make([]int, 0, len(b.Events))}
+	var tails []part // of what is in memory
+	for _, t := range l.tails {
+		tails = append(tails, t.staging())
+	}
 	var seen map[audit.EventID]int // ids of this batch, by event
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -26,21 +31,23 @@ func (l *tenantLog) check(b *audit.Batch) verdict {
 			v.fresh = append(v.fresh, i)
 			continue
 		}
-		known, ok := l.known(e.ID)
-		if first, again := seen[e.ID]; !ok && again {
-			known, ok = b.Events[first], true
+		known, err := l.first(e, tails)
+		if err != nil {
+			return v, err
 		}
-		index := l.next + uint64(len(v.fresh))
+		if first, again := seen[e.ID]; known == nil && again {
+			known = &b.Events[first]
+		}
+		expected := audit.DerivedID(l.origin, l.tail().next()+uint64(len(v.fresh)))
 		_, _, derived := e.ID.Derived()
 		switch {
-		case ok && same(&known, e):
+		case known != nil && same(known, e):
 			v.duplicates++
-		case ok:
+		case known != nil:
 			v.reject(b, i, audit.CodeIDConflict, fmt.Sprintf("id %s belongs to an event with other content", e.ID))
-		case derived && e.ID != audit.DerivedID(l.origin, index):
-			v.reject(b, i, audit.CodeValidationError, fmt.Sprintf(
-				"an id of this shape is given by the log, and the next one is %s; want another id or none",
-				audit.DerivedID(l.origin, index)))
+		case derived && e.ID != expected:
+			v.reject(b, i, audit.CodeValidationError, fmt.Sprintf("an id of this shape is given by the log, "+
+				"and the next one is %s; want another id or none", expected))
 		default:
 			if seen == nil {
 				seen = make(map[audit.EventID]int)
@@ -49,16 +56,39 @@ func (l *tenantLog) check(b *audit.Batch) verdict {
 			v.fresh = append(v.fresh, i)
 		}
 	}
-	return v
+	return v, v.err(b)
 }
 
-// known returns the first event of the log that has the id.
-func (l *tenantLog) known(id audit.EventID) (audit.Event, bool) {
-	rows := l.rowsOf(id)
-	if len(rows) == 0 {
-		return audit.Event{}, false
+// first returns the first event of the segments and the tails that has the id
+// of e, or nil. Among the segments it looks into those that hold events around
+// e's time: a repeated event has the same one.
+func (l *tenantLog) first(e *audit.Event, tails []part) (*audit.Event, error) {
+	origin, _, derived := e.ID.Derived()
+	derived = derived && origin == l.origin
+	for _, s := range l.segments {
+		if !derived && (e.Timestamp < s.least-around || e.Timestamp > s.most+around) {
+			continue
+		}
+		if records, err := withID(s, l.origin, e.ID); err != nil || len(records) > 0 {
+			return firstOf(records), err
+		}
 	}
-	return l.view().event(rows[0]), true
+	for _, t := range tails {
+		if records, err := withID(t, l.origin, e.ID); err != nil || len(records) > 0 {
+			return firstOf(records), err
+		}
+	}
+	return nil, nil
+}
+
+// around is how far from an event's time another one with its id is looked for.
+const around = audit.Day
+
+func firstOf(records []audit.Record) *audit.Event {
+	if len(records) == 0 {
+		return nil
+	}
+	return &records[0].Event
 }
 
 // same reports whether two events have equal canonical lines.

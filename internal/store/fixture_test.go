@@ -53,7 +53,7 @@ func (c *clock) advance(d audit.Time) {
 func options() store.Options { return optionsAt(newClock()) }
 
 func optionsAt(c *clock) store.Options {
-	return store.Options{Clock: c.time, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return store.Options{Clock: c.time, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SealEvents: 8}
 }
 
 // open opens a store that is closed with the test.

@@ -21,7 +21,7 @@ import (
 func TestModel(t *testing.T) {
 	rounds(t, 300)
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMachine(5)
+		m := newMachine(5, 8)
 		m.open(t)
 		defer func() { _ = m.s.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
@@ -71,11 +71,12 @@ type machine struct {
 	s     *store.Store
 	logs  map[audit.TenantID]*sliceLog
 	most  int // events of a page
+	seal  int // events of a segment
 }
 
-func newMachine(most int) *machine {
+func newMachine(most, seal int) *machine {
 	return &machine{
-		clock: newClock(), fs: vfs.NewMem(), most: most,
+		clock: newClock(), fs: vfs.NewMem(), most: most, seal: seal,
 		logs: map[audit.TenantID]*sliceLog{acme: newSliceLog(), bravo: newSliceLog(), ghost: newSliceLog()},
 	}
 }
@@ -88,6 +89,7 @@ func (m *machine) limit(t *rapid.T) int {
 func (m *machine) open(t failer) {
 	opts := optionsAt(m.clock)
 	opts.WALFileSize = int64(400 * m.most)
+	opts.SealEvents = m.seal
 	s, err := store.Open(m.fs, dir, opts)
 	if err != nil {
 		t.Fatal(err)

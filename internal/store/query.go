@@ -1,8 +1,8 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/scaivault/audit"
@@ -13,44 +13,53 @@ func (s *Store) reader(tenant audit.TenantID) *tenantLog {
 	if l := s.find(tenant); l != nil {
 		return l
 	}
-	return newTenantLog(tenant, s.opts.Origin, s.lost)
+	return s.newLog(tenant, s.lost)
 }
 
 // Query lists the events that the query selects, one page of them. The first
 // page of a walk fixes the size of the log for the pages behind it (q.After).
 // The error is ctx's if that ends first.
 func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.Page, error) {
-	size := uint64(math.MaxUint64)
+	size := uint64(everything)
 	if q.After != nil {
 		size = q.After.Size
 	}
 	if q.Limit == 0 {
 		q.Limit = audit.DefaultLimit
 	}
-	v, p := s.reader(tenant).read(&q.Filter, size)
-	rows, more, err := v.list(ctx, p, &q)
+	v, err := s.reader(tenant).read(&q.Filter, size)
 	if err != nil {
 		return audit.Page{}, err
 	}
-	return v.page(rows, more), nil
+	rows, more, err := v.list(ctx, &q)
+	if err != nil {
+		return audit.Page{}, err
+	}
+	return v.page(rows, more)
+}
+
+// found is a row of a part.
+type found struct {
+	plan *plan
+	row  int
 }
 
 // list returns the rows of a page, and whether anything follows.
-func (v *view) list(ctx context.Context, p *plan, q *audit.Query) (rows []int, more bool, err error) {
+func (v *view) list(ctx context.Context, q *audit.Query) (rows []found, more bool, err error) {
 	if q.Order == audit.OrderIndex {
-		return v.listByIndex(ctx, p, q)
+		return v.listByIndex(ctx, q)
 	}
 	if err := v.intact(); err != nil {
 		return nil, false, err
 	}
 	var after *place
 	if q.After != nil {
-		after = &place{q.After.Time, rowAt(v.jumps, v.rows, q.After.Index)}
+		after = &place{q.After.Time, q.After.Index}
 	}
-	err = v.walk(ctx, p, q.Order != audit.OrderAsc, after, func(row int) bool {
+	err = v.walk(ctx, q.Order != audit.OrderAsc, after, func(p *plan, row int) bool {
 		more = len(rows) == q.Limit
 		if !more {
-			rows = append(rows, row)
+			rows = append(rows, found{p, row})
 		}
 		return !more
 	})
@@ -59,42 +68,105 @@ func (v *view) list(ctx context.Context, p *plan, q *audit.Query) (rows []int, m
 
 // listByIndex is list in the order of appending. Where indexes are damaged a
 // page ends, and the next one begins with the error.
-func (v *view) listByIndex(ctx context.Context, p *plan, q *audit.Query) (rows []int, more bool, err error) {
+func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows []found, more bool, err error) {
 	from := q.FromIndex
 	if q.After != nil {
 		from = max(from, q.After.Index+1)
 	}
 	end, damaged := v.damagedAt(from)
-	start, stop := rowAt(v.jumps, v.rows, from), rowAt(v.jumps, v.rows, end)
-	for n := start >> chunkBits; n < len(v.chunks) && !more; n++ {
-		if err := ctx.Err(); err != nil {
+	for _, p := range v.parts {
+		r := p.indexes()
+		if r.To <= from || r.From >= end || p.none || len(rows) > q.Limit {
+			continue
+		}
+		next, err := p.listByIndex(ctx, from, q.Limit+1-len(rows))
+		if err != nil {
 			return nil, false, err
 		}
-		p.each(v, n, func(_ *chunk, i int) {
-			if row := n<<chunkBits + i; row < start || row >= stop {
-				return
-			} else if more = more || len(rows) == q.Limit; !more {
-				rows = append(rows, row)
-			}
-		})
+		rows = append(rows, next...)
 	}
-	if !more && damaged && len(rows) == 0 {
+	if len(rows) > q.Limit {
+		return rows[:q.Limit], true, nil
+	}
+	if damaged && len(rows) == 0 {
 		return nil, false, v.intactIn(from, audit.MaxIndex)
 	}
-	return rows, more || damaged, nil
+	return rows, damaged, nil
+}
+
+// listByIndex returns the first n of the part's selected rows whose index is
+// not below from, by index.
+func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]found, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if p.free() {
+		return p.listAll(max(from, p.indexes().From), n)
+	}
+	type indexed struct {
+		index uint64
+		row   int
+	}
+	var all []indexed
+	for b := range p.blocks() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		_, rows, err := p.selected(b)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range rows {
+			row := b<<chunkBits + int(i)
+			index, err := p.indexOf(row)
+			if err != nil {
+				return nil, err
+			}
+			if index >= from {
+				all = append(all, indexed{index, row})
+			}
+		}
+		if _, grows := p.part.(*tailView); grows && len(all) >= n {
+			break // the rows of a tail are in this order
+		}
+	}
+	slices.SortFunc(all, func(a, b indexed) int { return cmp.Compare(a.index, b.index) })
+	var rows []found
+	for _, x := range all[:min(n, len(all))] {
+		rows = append(rows, found{p, x.row})
+	}
+	return rows, nil
+}
+
+// listAll is listByIndex where every row is selected.
+func (p *plan) listAll(from uint64, n int) ([]found, error) {
+	var rows []found
+	for index := from; index < min(p.indexes().To, p.below) && len(rows) < n; index++ {
+		row, ok, err := p.rowOf(index)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			rows = append(rows, found{p, row})
+		}
+	}
+	return rows, nil
 }
 
 // page returns the page of the rows.
-func (v *view) page(rows []int, more bool) audit.Page {
+func (v *view) page(rows []found, more bool) (audit.Page, error) {
 	page := audit.Page{Records: make([]audit.Record, len(rows))}
-	for i, row := range rows {
-		page.Records[i] = v.record(row)
+	for i, x := range rows {
+		var err error
+		if page.Records[i], err = x.plan.record(x.row); err != nil {
+			return audit.Page{}, err
+		}
 	}
 	if more {
 		last := &page.Records[len(rows)-1]
-		page.Next = &audit.Cursor{Size: v.size(), Time: last.Timestamp, Index: last.Index}
+		page.Next = &audit.Cursor{Size: v.size, Time: last.Timestamp, Index: last.Index}
 	}
-	return page
+	return page, nil
 }
 
 // Event returns the event with the id, the first one if a producer used it
@@ -103,42 +175,76 @@ func (v *view) page(rows []int, more bool) audit.Page {
 func (s *Store) Event(_ context.Context, tenant audit.TenantID, id audit.EventID,
 	within []audit.Path) (audit.Record, error) {
 	l := s.reader(tenant)
-	l.mu.RLock()
-	v := l.durable(math.MaxUint64)
-	rows := l.rowsOf(id)
-	l.mu.RUnlock()
+	records, err := l.known(id)
+	if err != nil {
+		return audit.Record{}, err
+	}
 	scope := audit.Filter{Within: within}
-	for _, row := range rows {
-		if row >= v.rows {
-			continue
-		}
-		if r := v.record(row); scope.MatchPath(r.SecretPath) {
+	for _, r := range records {
+		if scope.MatchPath(r.SecretPath) {
 			return r, nil
 		}
 	}
-	err := v.intact()
+	from, to := uint64(0), uint64(audit.MaxIndex)
 	if origin, index, ok := id.Derived(); ok && origin == s.opts.Origin {
-		err = v.intactIn(index, index+1)
+		from, to = index, index+1
 	}
-	if err == nil {
-		err = audit.Errorf(audit.CodeEventNotFound, "no event %q", id)
+	if err := damageIn(l.damage(), from, to); err != nil {
+		return audit.Record{}, err
 	}
-	return audit.Record{}, err
+	return audit.Record{}, audit.Errorf(audit.CodeEventNotFound, "no event %q", id)
 }
 
-// rowsOf returns the rows that have the id, the first one first.
-func (l *tenantLog) rowsOf(id audit.EventID) []int {
-	if origin, index, ok := id.Derived(); ok && origin == l.origin {
-		row := rowAt(l.jumps, l.rows, index)
-		if row >= l.rows || l.indexOf(row) != index || len(l.keyOf(textID)(uint32(row))) > 0 {
-			return nil // no such row, or its producer named it otherwise
+// known returns the durable events with the id, by index.
+func (l *tenantLog) known(id audit.EventID) ([]audit.Record, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var records []audit.Record
+	for _, s := range l.segments {
+		found, err := withID(s, l.origin, id)
+		if err != nil {
+			return nil, err
 		}
-		return []int{row}
+		records = append(records, found...)
 	}
-	var rows []int
-	for _, row := range l.ids.rows(string(id), l.keyOf(textID)) {
-		rows = append(rows, int(row))
+	for _, t := range l.tails {
+		found, err := withID(t.view(t.visible), l.origin, id)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, found...)
 	}
-	slices.Reverse(rows)
-	return rows
+	return records, nil
+}
+
+// withID returns the events of a part that have the id, by index.
+func withID(p part, origin uint16, id audit.EventID) ([]audit.Record, error) {
+	var rows []uint32
+	if o, index, ok := id.Derived(); ok && o == origin {
+		row, ok, err := p.rowOf(index)
+		if err != nil || !ok {
+			return nil, err
+		}
+		rows = []uint32{uint32(row)}
+	} else {
+		var err error
+		if rows, err = p.producers(string(id)); err != nil {
+			return nil, err
+		}
+	}
+	var records []audit.Record
+	for _, row := range rows {
+		if int(row) >= p.rows() {
+			continue // not durable yet
+		}
+		r, err := p.record(int(row))
+		if err != nil {
+			return nil, err
+		}
+		if r.ID == id { // a producer may have named the event of this index otherwise
+			records = append(records, r)
+		}
+	}
+	slices.SortFunc(records, func(a, b audit.Record) int { return cmp.Compare(a.Index, b.Index) })
+	return records, nil
 }

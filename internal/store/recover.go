@@ -26,10 +26,11 @@ type recovery struct {
 	logger *slog.Logger
 	doubt  map[audit.TenantID]uint64 // indexes that damage may have cost a tenant
 
-	log    uint64 // id of the log; 0 until a header tells
-	prior  uint64 // size of the file that was read last
-	gap    bool   // it is not the one before the next
-	closed bool   // nothing may be appended to it
+	file   *walFile // that is read
+	log    uint64   // id of the log; 0 until a header tells
+	prior  uint64   // size of the file that was read last
+	gap    bool     // it is not the one before the next
+	closed bool     // nothing may be appended to it
 }
 
 // recover reads what earlier processes wrote and returns the log to go on
@@ -44,36 +45,42 @@ type recovery struct {
 //     served. Its pages may be in memory only, left there by a sync that
 //     failed, and reading them proves nothing about the disk.
 //   - A file of a later format version is an error: nothing is changed.
-func (s *Store) recover(fsys vfs.FS, dir string) (*wal, error) {
-	r := &recovery{store: s, fs: fsys, dir: dir, logger: s.opts.Logger, doubt: make(map[audit.TenantID]uint64)}
-	ids, err := r.files()
+func (s *Store) recover(m *manifest) (*wal, error) {
+	r := &recovery{store: s, fs: s.fs, dir: s.dir, logger: s.opts.Logger, doubt: make(map[audit.TenantID]uint64)}
+	ids, err := r.files(m.FirstWAL)
 	if err != nil {
 		return nil, err
 	}
 	w := &wal{
-		fs: fsys, dir: dir, logger: s.opts.Logger,
+		fs: s.fs, dir: s.dir, logger: s.opts.Logger,
 		fileSize: s.opts.WALFileSize, queue: s.opts.QueueSize,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		id: max(m.FirstWAL, 1) - 1,
 	}
+	first := w.id
 	for n, id := range ids {
-		if r.gap = w.id+1 != id; r.gap {
+		if w.id+1 != id {
 			r.missing(w.id+1, id, w)
 		}
+		r.gap = n == 0 || ids[n-1]+1 != id
+		r.file = newWALFile(id)
 		if err := r.readFile(id, n == len(ids)-1); err != nil {
 			return nil, err
 		}
 		w.id, w.size = id, int64(r.prior)
 		w.total.Add(w.size)
+		r.file.size = w.size
+		w.files = append(w.files, r.file)
 	}
 	for tenant, n := range r.doubt {
 		l := s.logs[tenant]
-		l.skip(l.next + n)
+		l.skip(l.tail().next() + n)
 	}
 	w.log = r.logID()
-	if w.id == 0 || r.closed {
+	if w.id == first || r.closed {
 		return w, w.create()
 	}
-	w.file, err = fsys.Append(dir + "/" + walName(w.id))
+	w.file, err = s.fs.Append(s.dir + "/" + walName(w.id))
 	return w, err
 }
 
@@ -93,20 +100,22 @@ func (r *recovery) logID() uint64 {
 	return r.log
 }
 
-// files returns the ids of the files of the log, and removes what a crash left
-// half made.
-func (r *recovery) files() ([]uint64, error) {
+// files returns the ids of the files of the log from first on, and removes what
+// a crash left half made or half removed.
+func (r *recovery) files(first uint64) ([]uint64, error) {
 	names, err := r.fs.List(r.dir)
 	if err != nil {
 		return nil, err
 	}
 	var ids []uint64
 	for _, name := range names {
-		if strings.HasSuffix(name, vfs.TempSuffix) {
+		id, ok := walID(name)
+		switch {
+		case strings.HasSuffix(name, vfs.TempSuffix), ok && id < first:
 			if err := r.fs.Remove(r.dir + "/" + name); err != nil {
 				return nil, err
 			}
-		} else if id, ok := walID(name); ok {
+		case ok:
 			ids = append(ids, id)
 		}
 	}
@@ -191,7 +200,7 @@ func (r *recovery) apply(payload []byte) bool {
 		}
 		l := r.store.logs[s.tenant]
 		if l == nil {
-			l = newTenantLog(s.tenant, r.store.opts.Origin, 0)
+			l = r.store.newLog(s.tenant, 0)
 			r.store.logs[s.tenant] = l
 		}
 		if err := l.replay(&s); err != nil {
@@ -200,27 +209,19 @@ func (r *recovery) apply(payload []byte) bool {
 			return false
 		}
 		delete(r.doubt, s.tenant)
+		r.file.note(l, s.first+uint64(s.count), s.key != "", s.received)
 	}
 	return true
 }
 
-// replay adds a section to the log.
+// replay adds a section to the log, unless it is sealed already.
 func (l *tenantLog) replay(s *section) error {
-	if s.first < l.next {
-		return fmt.Errorf("index %d was given already", s.first)
-	}
-	if s.first > l.next {
-		l.skip(s.first)
-	}
-	lines := reader{b: s.lines}
-	for range s.count {
-		e, err := audit.DecodeEvent(string(lines.text()))
-		if err != nil {
-			return fmt.Errorf("index %d: %w", l.next, err)
+	if s.first+uint64(s.count) > l.sealedTo() {
+		if err := l.replayLines(s); err != nil {
+			return err
 		}
-		l.insert(&e, s.received)
 	}
-	l.visible, l.last = l.rows, max(l.last, s.received)
+	l.last = max(l.last, s.received)
 	if s.key == "" {
 		return nil
 	}
@@ -233,11 +234,35 @@ func (l *tenantLog) replay(s *section) error {
 	return nil
 }
 
+func (l *tenantLog) replayLines(s *section) error {
+	switch next := l.tail().next(); {
+	case s.first < next:
+		return fmt.Errorf("index %d was given already", s.first)
+	case s.first > next:
+		l.skip(s.first)
+	}
+	t := l.tail()
+	lines := reader{b: s.lines}
+	for range s.count {
+		e, err := audit.DecodeEvent(string(lines.text()))
+		if err != nil {
+			return fmt.Errorf("index %d: %w", t.next(), err)
+		}
+		t.insert(&e, s.received)
+		t.visible = t.staged
+	}
+	l.roll(l.limit)
+	return nil
+}
+
 // damage reports damage of a number of bytes, and doubts every tenant until one
 // of its later frames is read.
 func (r *recovery) damage(what string, bytes uint64) {
 	r.logger.Error("the write-ahead log is damaged; queries that may depend on it answer data_damaged",
 		"dir", r.dir, "damage", what)
+	if r.file != nil {
+		r.file.damaged = true
+	}
 	events := bytes/minLine + 1
 	for tenant := range r.store.logs {
 		r.doubt[tenant] += events

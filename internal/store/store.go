@@ -17,6 +17,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,6 +43,11 @@ type Options struct {
 	QueueSize int
 	// CommitTimeout is how long an append waits for the disk; default 5 s.
 	CommitTimeout time.Duration
+	// SealEvents is the number of a tenant's events in memory that are sealed
+	// into a segment; default 1,048,576, at most 4 times that.
+	SealEvents int
+	// SealAfter is how long events stay in memory that are fewer; default 24 h.
+	SealAfter time.Duration
 }
 
 func (o *Options) setDefaults() {
@@ -55,14 +61,25 @@ func (o *Options) setDefaults() {
 	if o.CommitTimeout == 0 {
 		o.CommitTimeout = 5 * time.Second
 	}
+	if o.SealEvents == 0 {
+		o.SealEvents = 1 << 20
+	}
+	o.SealEvents = min(o.SealEvents, 1<<22)
+	if o.SealAfter == 0 {
+		o.SealAfter = 24 * time.Hour
+	}
 }
 
 // Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
-	opts  Options
-	lock  io.Closer
-	wal   *wal
-	space *space
+	fs     vfs.FS
+	dir    string
+	opts   Options
+	lock   io.Closer
+	wal    *wal
+	sealer *sealer
+	space  *space
+	full   chan struct{} // a tail is full and durable
 
 	mu   sync.RWMutex // guards logs; never held during I/O
 	logs map[audit.TenantID]*tenantLog
@@ -84,27 +101,38 @@ func Open(fsys vfs.FS, dir string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
 	s := &Store{
+		fs:    fsys,
+		dir:   dir,
 		opts:  opts,
 		lock:  lock,
 		space: &space{fs: fsys, dir: dir, logger: opts.Logger},
+		full:  make(chan struct{}, 1),
 		logs:  make(map[audit.TenantID]*tenantLog),
 	}
-	if s.wal, err = s.recover(fsys, dir); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
 	go s.wal.run()
+	go s.sealer.run()
 	return s, nil
+}
+
+// open reads what is on disk.
+func (s *Store) open() error {
+	m, err := s.openSegments()
+	if err != nil {
+		return err
+	}
+	s.sealer = &sealer{store: s, manifest: m, stop: make(chan struct{}), stopped: make(chan struct{})}
+	s.wal, err = s.recover(m)
+	return err
 }
 
 // Close makes what was appended durable, marks the end of the log as clean and
 // releases the directory. Appends that come later are refused.
 func (s *Store) Close() error {
-	err := s.wal.close()
-	if e := s.lock.Close(); err == nil {
-		err = e
-	}
-	return err
+	s.sealer.close()
+	return errors.Join(s.wal.close(), s.lock.Close())
 }
 
 // Append appends a batch to the tenant's log and returns when every accepted
@@ -199,7 +227,7 @@ func (s *Store) log(tenant audit.TenantID) *tenantLog {
 	defer s.mu.Unlock()
 	l := s.logs[tenant]
 	if l == nil {
-		l = newTenantLog(tenant, s.opts.Origin, s.lost)
+		l = s.newLog(tenant, s.lost)
 		s.logs[tenant] = l
 	}
 	return l

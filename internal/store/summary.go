@@ -1,8 +1,8 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"math"
 
 	"github.com/scaivault/audit"
 )
@@ -10,45 +10,67 @@ import (
 // Summary counts the events that the query selects; its range and its limits
 // are set ([audit.SummaryQuery.Default]).
 func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error) {
-	v, p := s.reader(tenant).read(&q.Filter, math.MaxUint64)
-	start, n := audit.Time(0), 0
-	if q.Interval > 0 {
-		start, n = audit.Buckets(*q.From, *q.To, q.Interval)
-	}
-	timeline := make([]audit.Bucket, n)
-	for i := range timeline {
-		timeline[i].Start = start + audit.Time(i)*q.Interval
-	}
-	var all count
-	actions, identities, paths := v.tally(colAction), v.tally(colIdentity), v.tally(colPath)
-	err := v.each(ctx, p, func(c *chunk, i int) {
-		all.add(c.time[i], c.success[i])
-		actions[c.codes[colAction][i]]++
-		identities[c.codes[colIdentity][i]]++
-		paths[c.codes[colPath][i]]++
-		if n > 0 {
-			b := &timeline[(c.time[i]-start)/q.Interval]
-			b.TotalEvents++
-			if !c.success[i] {
-				b.FailedEvents++
-			}
-		}
-	})
+	v, err := s.reader(tenant).read(&q.Filter, everything)
 	if err != nil {
+		return audit.Summary{}, err
+	}
+	timeline := newTimeline(&q)
+	var all count
+	actions, identities, paths := newTally(colAction), newTally(colIdentity), newTally(colPath)
+	err = v.each(ctx, func(p *plan, b block, rows []uint16) {
+		for _, i := range rows {
+			t, success := b.time(int(i)), b.success(int(i))
+			all.add(t, success)
+			timeline.add(t, success)
+		}
+		actions.add(p, b, rows)
+		identities.add(p, b, rows)
+		paths.add(p, b, rows)
+	})
+	if err = cmp.Or(err, actions.done(), identities.done(), paths.done()); err != nil {
 		return audit.Summary{}, err
 	}
 	return audit.Summary{
 		TotalEvents:      all.total,
 		SuccessfulEvents: all.total - all.failed,
 		FailedEvents:     all.failed,
-		ActionsBreakdown: actions.breakdown(v.values[colAction]),
-		TopIdentities:    identities.identities(v, q.Top),
-		TopResources:     paths.paths(v, q.Top),
+		ActionsBreakdown: actions.breakdown(),
+		TopIdentities:    identities.identities(q.Top),
+		TopResources:     paths.paths(q.Top),
 		From:             *q.From,
 		To:               *q.To,
-		AsOf:             v.size(),
-		Timeline:         timeline,
+		AsOf:             v.size,
+		Timeline:         timeline.buckets,
 	}, nil
+}
+
+// timeline counts rows by intervals; one without buckets counts none.
+type timeline struct {
+	buckets  []audit.Bucket
+	interval audit.Time
+}
+
+func newTimeline(q *audit.SummaryQuery) timeline {
+	if q.Interval == 0 {
+		return timeline{buckets: []audit.Bucket{}}
+	}
+	start, n := audit.Buckets(*q.From, *q.To, q.Interval)
+	t := timeline{make([]audit.Bucket, n), q.Interval}
+	for i := range t.buckets {
+		t.buckets[i].Start = start + audit.Time(i)*q.Interval
+	}
+	return t
+}
+
+func (t *timeline) add(at audit.Time, success bool) {
+	if len(t.buckets) == 0 {
+		return
+	}
+	b := &t.buckets[(at-t.buckets[0].Start)/t.interval]
+	b.TotalEvents++
+	if !success {
+		b.FailedEvents++
+	}
 }
 
 // Secret returns a page of the trail of the secret q.SecretPath, and the
@@ -61,12 +83,12 @@ func (s *Store) Secret(ctx context.Context, tenant audit.TenantID, q audit.Query
 	}
 	trail := audit.SecretTrail{Page: page, Path: q.SecretPath}
 	f := audit.Filter{SecretPath: q.SecretPath, Within: q.Within}
-	v, partners, err := s.trail(ctx, tenant, f, colIdentity, &trail.Summary.TrailSummary)
-	if err != nil {
+	identities := newTally(colIdentity)
+	if err := s.trail(ctx, tenant, f, identities, &trail.Summary.TrailSummary); err != nil {
 		return audit.SecretTrail{}, err
 	}
-	trail.Summary.UniqueIdentities = partners.unique()
-	trail.Summary.TopIdentities = partners.identities(v, audit.DefaultTop)
+	trail.Summary.UniqueIdentities = len(identities.counts)
+	trail.Summary.TopIdentities = identities.identities(audit.DefaultTop)
 	return trail, nil
 }
 
@@ -80,12 +102,12 @@ func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Que
 	}
 	trail := audit.IdentityTrail{Page: page, IdentityID: q.IdentityID}
 	f := audit.Filter{IdentityID: q.IdentityID, Within: q.Within}
-	v, partners, err := s.trail(ctx, tenant, f, colPath, &trail.Summary.TrailSummary)
-	if err != nil {
+	paths := newTally(colPath)
+	if err := s.trail(ctx, tenant, f, paths, &trail.Summary.TrailSummary); err != nil {
 		return audit.IdentityTrail{}, err
 	}
-	trail.Summary.UniqueResources = partners.unique()
-	trail.Summary.TopResources = partners.paths(v, audit.DefaultTop)
+	trail.Summary.UniqueResources = len(paths.counts)
+	trail.Summary.TopResources = paths.paths(audit.DefaultTop)
 	newest, err := s.Query(ctx, tenant, audit.Query{Filter: f, Limit: 1})
 	if err == nil && len(newest.Records) > 0 {
 		trail.IdentityType = newest.Records[0].IdentityType
@@ -94,20 +116,25 @@ func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Que
 }
 
 // trail counts the events of the last thirty days that the filter selects, and
-// tallies the column of those on the other side: a secret's identities, an
-// identity's secrets.
-func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, col int,
-	sum *audit.TrailSummary) (*view, tally, error) {
+// tallies those on the other side: a secret's identities, an identity's
+// secrets.
+func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, partners *tally,
+	sum *audit.TrailSummary) error {
 	to := audit.TimeOf(s.opts.Clock())
 	from := max(0, to-audit.TrailPeriod)
 	f.From, f.To = &from, &to
-	v, p := s.reader(tenant).read(&f, math.MaxUint64)
+	v, err := s.reader(tenant).read(&f, everything)
+	if err != nil {
+		return err
+	}
 	var all count
-	actions, partners := v.tally(colAction), v.tally(col)
-	err := v.each(ctx, p, func(c *chunk, i int) {
-		all.add(c.time[i], c.success[i])
-		actions[c.codes[colAction][i]]++
-		partners[c.codes[col][i]]++
+	actions := newTally(colAction)
+	err = v.each(ctx, func(p *plan, b block, rows []uint16) {
+		for _, i := range rows {
+			all.add(b.time(int(i)), b.success(int(i)))
+		}
+		actions.add(p, b, rows)
+		partners.add(p, b, rows)
 	})
 	*sum = audit.TrailSummary{
 		PeriodDays:       int(audit.TrailPeriod / audit.Day),
@@ -116,8 +143,9 @@ func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter
 		TotalEvents:      all.total,
 		SuccessfulEvents: all.total - all.failed,
 		FailedEvents:     all.failed,
-		ActionsBreakdown: actions.breakdown(v.values[colAction]),
 	}
 	sum.FirstAccessedAt, sum.LastAccessedAt = all.times()
-	return v, partners, err
+	err = cmp.Or(err, actions.done(), partners.done())
+	sum.ActionsBreakdown = actions.breakdown()
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 
@@ -16,7 +15,10 @@ import (
 // partial: it counts the rows that were visited.
 func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error) {
 	f := audit.Filter{From: q.From, To: q.To, Within: q.Within}
-	v, p := s.reader(tenant).read(&f, math.MaxUint64)
+	v, err := s.reader(tenant).read(&f, everything)
+	if err != nil {
+		return audit.Values{}, err
+	}
 	col := map[audit.ValuesField]int{
 		audit.FieldIdentityID: colIdentity,
 		audit.FieldSecretPath: colPath,
@@ -24,31 +26,83 @@ func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.Value
 		audit.FieldAction:     colAction,
 		audit.FieldUserAgent:  colAgent,
 	}[q.Field]
-	wanted := make(codeSet, len(v.values[col]))
-	for code, value := range v.values[col] {
-		wanted[code] = value != "" && strings.Contains(value, q.Contains)
+	c := valueCounter{col: col, all: make(map[string]*count)}
+	for _, p := range v.parts {
+		if err := p.contain(col, q.Contains); err != nil {
+			return audit.Values{}, err
+		}
 	}
-	p.restrict(col, wanted)
-	counts := make([]count, len(v.values[col]))
-	err := v.each(ctx, p, func(c *chunk, i int) {
-		counts[c.codes[col][i]].add(c.time[i], c.success[i])
-	})
+	err = v.each(ctx, c.add)
 	partial := errors.Is(err, context.DeadlineExceeded)
-	if err != nil && !partial {
+	if partial {
+		err = nil
+	}
+	if err = cmp.Or(err, c.err); err != nil {
 		return audit.Values{}, err
 	}
-	return audit.Values{Values: rank(v.values[col], counts, q.Contains, q.Limit), Partial: partial}, nil
+	return audit.Values{Values: c.rank(q.Contains, q.Limit), Partial: partial}, nil
+}
+
+// contain admits only rows whose value in the column, which is not null,
+// contains a text.
+func (p *plan) contain(col int, text string) error {
+	if p.none {
+		return nil
+	}
+	d, err := p.dictionary(col)
+	if err == nil {
+		p.restrictFunc(col, d, func(v string) bool { return v != "" && strings.Contains(v, text) })
+	}
+	return err
+}
+
+// valueCounter counts rows by the values of a column.
+type valueCounter struct {
+	col    int
+	all    map[string]*count
+	plan   *plan
+	dict   dictionary
+	byCode map[uint32]*count // of the present part
+	err    error
+}
+
+func (c *valueCounter) add(p *plan, b block, rows []uint16) {
+	if c.plan != p {
+		c.plan, c.byCode = p, make(map[uint32]*count)
+		d, err := p.dictionary(c.col)
+		c.dict, c.err = d, cmp.Or(c.err, err)
+	}
+	for _, i := range rows {
+		if c.err != nil {
+			return
+		}
+		code := b.code(c.col, int(i))
+		n := c.byCode[code]
+		if n == nil {
+			n = c.open(code)
+		}
+		n.add(b.time(int(i)), b.success(int(i)))
+	}
+}
+
+// open returns the count of a value that is new in the present part.
+func (c *valueCounter) open(code uint32) *count {
+	value := c.dict.value(code)
+	n := c.all[value]
+	if n == nil {
+		n = new(count)
+		c.all[value] = n
+	}
+	c.byCode[code] = n
+	return n
 }
 
 // rank returns the first limit of the values that were counted: those that
 // begin with the text first, then by count, then by name.
-func rank(values []string, counts []count, text string, limit int) []audit.Value {
+func (c *valueCounter) rank(text string, limit int) []audit.Value {
 	list := []audit.Value{}
-	for code, n := range counts {
-		if n.total > 0 {
-			list = append(list, audit.Value{
-				Value: values[code], Count: n.total, FirstAt: n.first, LastAt: n.last})
-		}
+	for value, n := range c.all {
+		list = append(list, audit.Value{Value: value, Count: n.total, FirstAt: n.first, LastAt: n.last})
 	}
 	later := func(v audit.Value) int {
 		if strings.HasPrefix(v.Value, text) {

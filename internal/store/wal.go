@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type wal struct {
 	spare  []byte     // a buffer for the next group
 	err    error      // why the writer ended; set once
 	closed bool
+	files  []*walFile // in order; the last one is written
 
 	log uint64 // id of the log
 
@@ -55,8 +57,41 @@ type group struct {
 
 // mark says how far a tenant's log is durable once its group is.
 type mark struct {
-	log  *tenantLog
-	rows int
+	log      *tenantLog
+	tail     *tail
+	rows     int        // of the tail
+	key      bool       // the batch has an idempotency key
+	received audit.Time // by the log
+}
+
+// walFile is what a file of the log holds, as far as one needs to know that to
+// remove it.
+type walFile struct {
+	id      uint64
+	size    int64
+	ends    map[*tenantLog]uint64 // the first index that is not in it or an earlier one
+	keys    audit.Time            // latest receipt of a batch with an idempotency key
+	damaged bool
+}
+
+func (f *walFile) note(l *tenantLog, end uint64, key bool, received audit.Time) {
+	f.ends[l] = max(f.ends[l], end)
+	if key {
+		f.keys = max(f.keys, received)
+	}
+}
+
+// spent reports whether all that the file holds is sealed or over.
+func (f *walFile) spent(now audit.Time) bool {
+	if f.damaged || f.keys > 0 && now < f.keys+keyLifetime {
+		return false
+	}
+	for l, end := range f.ends {
+		if l.sealedTo() < end {
+			return false
+		}
+	}
+	return true
 }
 
 // wait returns nil once the group is durable.
@@ -123,10 +158,15 @@ func (w *wal) flush() {
 	}
 	if g.err = err; err == nil {
 		for _, m := range g.marks {
-			m.log.publish(m.rows)
+			m.log.publish(m.tail, m.rows)
 		}
 	}
 	w.mu.Lock()
+	file := w.files[len(w.files)-1]
+	for _, m := range g.marks {
+		file.note(m.log, m.tail.first+uint64(m.rows), m.key, m.received)
+	}
+	file.size = w.size
 	w.spare, g.frame, g.marks = g.frame, nil, nil // whoever remembers the group needs its error only
 	w.mu.Unlock()
 	close(g.done)
@@ -195,7 +235,39 @@ func (w *wal) create() error {
 	}
 	w.file, w.id, w.size = file, w.id+1, int64(walHeader)
 	w.total.Add(int64(walHeader))
+	w.mu.Lock()
+	w.files = append(w.files, newWALFile(w.id))
+	w.mu.Unlock()
 	return nil
+}
+
+func newWALFile(id uint64) *walFile { return &walFile{id: id, ends: make(map[*tenantLog]uint64)} }
+
+// spent returns the files at the start of the log that hold nothing any more,
+// and the id of the first file that is needed.
+func (w *wal) spent(now audit.Time) (files []*walFile, first uint64) {
+	w.mu.Lock()
+	all := slices.Clone(w.files)
+	w.mu.Unlock()
+	n := 0
+	for n < len(all)-1 && all[n].spent(now) {
+		n++
+	}
+	return all[:n], all[n].id
+}
+
+// remove removes files that [wal.spent] returned.
+func (w *wal) remove(files []*walFile) error {
+	for _, f := range files {
+		if err := w.fs.Remove(w.dir + "/" + walName(f.id)); err != nil {
+			return err
+		}
+		w.total.Add(-f.size)
+		w.mu.Lock()
+		w.files = w.files[1:]
+		w.mu.Unlock()
+	}
+	return w.fs.SyncDir(w.dir)
 }
 
 // createWAL creates a file of the write-ahead log that holds its header.

@@ -152,7 +152,9 @@ func frameSize(t *testing.T, e audit.Event) int {
 func TestGroupCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &stalling{FS: vfs.NewMem()}
-		s := open(t, d, options())
+		o := options()
+		o.SealEvents = 1 << 10 // a seal syncs too
+		s := open(t, d, o)
 		d.stall()
 		before := d.syncs.Load()
 		var wg sync.WaitGroup

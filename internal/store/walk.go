@@ -4,41 +4,43 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/scaivault/audit"
 )
 
-// place is where a row stands in the order of time.
+// place is where a row stands in the order of lists.
 type place struct {
-	time audit.Time
-	row  int
+	time  audit.Time
+	index uint64
 }
 
 func (a place) compare(b place) int {
-	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.row, b.row))
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.index, b.index))
 }
 
-// run is the selected rows of one chunk that a walk has still to visit.
+// run is the selected rows of one block that a walk has still to visit.
 type run struct {
-	chunk *chunk
-	first int // row of the chunk's first row
-	rows  []uint16
+	plan  *plan
+	block block
+	first int      // row of the block's first row in its part
+	rows  []uint16 // in the order of the walk
+	place place    // of the first of them
 }
 
-// runs is a heap of runs, ordered by the next row of each.
+// locate finds the place of the run's first row.
+func (r *run) locate() error {
+	i := int(r.rows[0])
+	index, err := r.plan.indexOf(r.first + i)
+	r.place = place{r.block.time(i), index}
+	return err
+}
+
+// runs is a heap of runs, ordered by the place of each.
 type runs struct {
 	list []*run
 	desc bool
-}
-
-// next returns the place of the run's next row.
-func (h *runs) next(r *run) place {
-	i := r.rows[0]
-	if h.desc {
-		i = r.rows[len(r.rows)-1]
-	}
-	return place{r.chunk.time[i], r.first + int(i)}
 }
 
 func (h *runs) before(a, b place) bool {
@@ -49,7 +51,7 @@ func (h *runs) before(a, b place) bool {
 }
 
 func (h *runs) Len() int           { return len(h.list) }
-func (h *runs) Less(i, j int) bool { return h.before(h.next(h.list[i]), h.next(h.list[j])) }
+func (h *runs) Less(i, j int) bool { return h.before(h.list[i].place, h.list[j].place) }
 func (h *runs) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
 func (h *runs) Push(x any)         { h.list = append(h.list, x.(*run)) }
 func (h *runs) Pop() any {
@@ -58,86 +60,105 @@ func (h *runs) Pop() any {
 	return r
 }
 
-// drop removes the next row of the first run.
-func (h *runs) drop() {
+// drop removes the first row of the first run.
+func (h *runs) drop() error {
 	r := h.list[0]
-	if h.desc {
-		r.rows = r.rows[:len(r.rows)-1]
-	} else {
-		r.rows = r.rows[1:]
-	}
-	if len(r.rows) == 0 {
+	if r.rows = r.rows[1:]; len(r.rows) == 0 {
 		heap.Pop(h)
-	} else {
-		heap.Fix(h, 0)
+		return nil
 	}
+	err := r.locate()
+	heap.Fix(h, 0)
+	return err
 }
 
-// walk visits the selected rows by (time, row), descending or ascending, those
-// beyond after if it is not nil, until visit returns false. A chunk is opened
-// only when it may hold the next row: in a log that grows in order of time,
-// the newest rows cost one chunk.
-func (v *view) walk(ctx context.Context, p *plan, desc bool, after *place, visit func(row int) bool) error {
+// stop is a block that may hold selected rows, with a place that none of them
+// comes before.
+type stop struct {
+	plan *plan
+	n    int
+	edge place
+}
+
+// walk visits the selected rows by (time, index), descending or ascending,
+// those beyond after if it is not nil, until visit returns false. A block is
+// opened only when it may hold the next row: in a log that grows in order of
+// time, the newest rows cost one block.
+func (v *view) walk(ctx context.Context, desc bool, after *place, visit func(p *plan, row int) bool) error {
 	h := &runs{desc: desc}
-	if after != nil && desc {
-		p.to = min(p.to, after.time+1)
-	} else if after != nil {
-		p.from = max(p.from, after.time)
-	}
-	closed := v.candidates(p, desc)
+	closed := v.stops(desc, after)
 	for {
-		for len(closed) > 0 && (len(h.list) == 0 || !h.before(h.next(h.list[0]), v.edge(closed[0], desc))) {
+		for len(closed) > 0 && (len(h.list) == 0 || !h.before(h.list[0].place, closed[0].edge)) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if r := v.open(p, closed[0], h, after); len(r.rows) > 0 {
-				heap.Push(h, r)
+			if err := h.open(closed[0], after); err != nil {
+				return err
 			}
 			closed = closed[1:]
 		}
-		if len(h.list) == 0 || !visit(h.next(h.list[0]).row) {
+		if len(h.list) == 0 {
 			return nil
 		}
-		h.drop()
+		r := h.list[0]
+		if !visit(r.plan, r.first+int(r.rows[0])) {
+			return nil
+		}
+		if err := h.drop(); err != nil {
+			return err
+		}
 	}
 }
 
-// candidates returns the chunks that may hold selected rows, in the order of
-// the first row that each may have.
-func (v *view) candidates(p *plan, desc bool) []int {
-	var list []int
-	for n, c := range v.chunks {
-		if !p.none && p.in(c) && (!p.narrow || len(p.within(n)) > 0) {
-			list = append(list, n)
+// stops returns the blocks that may hold selected rows, in the order of the
+// first row that each may have.
+func (v *view) stops(desc bool, after *place) []stop {
+	var list []stop
+	for _, p := range v.parts {
+		if after != nil && desc {
+			p.to = min(p.to, after.time+1)
+		} else if after != nil {
+			p.from = max(p.from, after.time)
+		}
+		for n := range p.blocks() {
+			if !p.in(n) {
+				continue
+			}
+			least, most := p.bounds(n)
+			s := stop{p, n, place{least, 0}}
+			if desc {
+				s.edge = place{most, math.MaxUint64}
+			}
+			list = append(list, s)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b int) int {
+	slices.SortStableFunc(list, func(a, b stop) int {
 		if desc {
 			a, b = b, a
 		}
-		return v.edge(a, desc).compare(v.edge(b, desc))
+		return a.edge.compare(b.edge)
 	})
 	return list
 }
 
-// edge returns a place that no row of chunk n comes before in a walk.
-func (v *view) edge(n int, desc bool) place {
-	c := v.chunks[n]
-	if desc {
-		return place{c.max, n<<chunkBits + chunkRows}
+// open adds the run of a block, without the rows that after leaves out.
+func (h *runs) open(s stop, after *place) error {
+	b, rows, err := s.plan.ordered(s.n)
+	if err != nil {
+		return err
 	}
-	return place{c.min, n << chunkBits}
-}
-
-// open returns the run of chunk n, without the rows that after leaves out.
-func (v *view) open(p *plan, n int, h *runs, after *place) *run {
-	r := &run{chunk: v.chunks[n], first: n << chunkBits, rows: p.ordered(v, n)}
-	for after != nil && len(r.rows) > 0 && !h.before(*after, h.next(r)) {
-		if h.desc {
-			r.rows = r.rows[:len(r.rows)-1]
-		} else {
-			r.rows = r.rows[1:]
+	if h.desc {
+		slices.Reverse(rows)
+	}
+	r := &run{plan: s.plan, block: b, first: s.n << chunkBits, rows: rows}
+	for ; len(r.rows) > 0; r.rows = r.rows[1:] {
+		if err := r.locate(); err != nil {
+			return err
+		}
+		if after == nil || h.before(*after, r.place) {
+			heap.Push(h, r)
+			break
 		}
 	}
-	return r
+	return nil
 }

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"slices"
+
+	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/vfs"
+)
+
+// manifestName is the file that lists the segments. It is a line of JSON and a
+// line with its CRC-32C in hex, and is replaced as a whole: a segment is part
+// of the log from the moment at which the manifest names it.
+const manifestName = "manifest"
+
+const manifestFormat = 1
+
+// manifest is the content of that file.
+type manifest struct {
+	Format   int           `json:"format"`
+	FirstWAL uint64        `json:"first_wal"` // the files of the write-ahead log before it hold nothing
+	Segments []segmentInfo `json:"segments"`
+}
+
+// segmentInfo says what is in a segment, as far as one needs to know that to
+// do without opening it.
+type segmentInfo struct {
+	Tenant   audit.TenantID `json:"tenant"`
+	From     uint64         `json:"from"` // its indexes: From ≤ index < To
+	To       uint64         `json:"to"`
+	Least    audit.Time     `json:"least"`    // the times of its events lie between
+	Most     audit.Time     `json:"most"`     // Least and Most, inclusive
+	Received audit.Time     `json:"received"` // the latest receipt
+	Size     int64          `json:"size"`     // of the file in bytes
+}
+
+// file is the name of the segment's file below the store's directory.
+func (i *segmentInfo) file() string {
+	return fmt.Sprintf("%s/%012x-%012x%s", i.Tenant, i.From, i.To, segmentSuffix)
+}
+
+const segmentSuffix = ".seg"
+
+// writeManifest replaces the manifest, durably.
+func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
+	line, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	line = fmt.Appendf(append(line, '\n'), "%08x\n", crc32.Checksum(line, castagnoli))
+	if err := vfs.WriteFile(fsys, dir+"/"+manifestName, line); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return nil
+}
+
+// errManifest is the error of a manifest that cannot be read.
+var errManifest = errors.New("manifest is damaged")
+
+// readManifest reads the manifest; a store without one has no segments.
+func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
+	b, err := vfs.ReadFile(fsys, dir+"/"+manifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &manifest{Format: manifestFormat}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	line, sum, _ := bytes.Cut(b, []byte("\n"))
+	if string(sum) != fmt.Sprintf("%08x\n", crc32.Checksum(line, castagnoli)) {
+		return nil, errManifest
+	}
+	m := new(manifest)
+	if err := json.Unmarshal(line, m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errManifest, err)
+	}
+	if m.Format != manifestFormat {
+		return nil, fmt.Errorf("%s: %w %d: this program reads format %d", manifestName, errFormat, m.Format, manifestFormat)
+	}
+	return m, nil
+}
+
+// sort orders the segments by tenant and index.
+func (m *manifest) sort() {
+	slices.SortFunc(m.Segments, func(a, b segmentInfo) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.From, b.From))
+	})
+}

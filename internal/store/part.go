@@ -1,0 +1,70 @@
+package store
+
+import (
+	"github.com/scaivault/audit"
+)
+
+// part is a stretch of a tenant's log whose rows share dictionaries: what a
+// reader sees of a tail, or a segment. Rows are numbered from 0; codes are the
+// places of values in the part's dictionaries. Code 0 is the empty value.
+//
+// An error says that a piece of the part is damaged; it has
+// [audit.CodeDataDamaged] and names the indexes.
+type part interface {
+	// rows is the number of rows.
+	rows() int
+	// indexes are the indexes that the rows have, From to To, in some order;
+	// no row of another part has one of them.
+	indexes() audit.IndexRange
+	// find returns the code of a value.
+	find(col int, value string) (code uint32, ok bool, err error)
+	// dictionary returns the values of a column.
+	dictionary(col int) (dictionary, error)
+	// postings returns the rows of a code, ascending. listed is false where
+	// the column or the value has no list: the rows are found by their codes.
+	postings(col int, code uint32) (rows []uint32, listed bool, err error)
+	// requests returns the rows that may have the request id, ascending.
+	requests(id string) ([]uint32, error)
+	// producers returns the rows that have the producer's event id, ascending.
+	producers(id string) ([]uint32, error)
+	// rowOf returns the row that has the index.
+	rowOf(index uint64) (row int, ok bool, err error)
+	// indexOf returns the index of a row.
+	indexOf(row int) (uint64, error)
+	// blocks is the number of blocks: block n holds the rows from n<<chunkBits
+	// on, chunkRows of them but in the last.
+	blocks() int
+	// bounds returns times that no row of block n lies beyond.
+	bounds(n int) (least, most audit.Time)
+	// block returns block n.
+	block(n int) (block, error)
+	// record returns the record of a row.
+	record(row int) (audit.Record, error)
+}
+
+// dictionary is the values of a column by code.
+type dictionary interface {
+	// len is the number of codes.
+	len() int
+	// value returns the value of a code.
+	value(code uint32) string
+}
+
+// block is a run of rows of a part. Rows are numbered from 0 within the block.
+type block interface {
+	// len is the number of rows.
+	len() int
+	time(i int) audit.Time
+	code(col, i int) uint32
+	success(i int) bool
+	// request and extra return the request id and the extra data of a row; the
+	// bytes are not to be changed and not to be kept.
+	request(i int) []byte
+	extra(i int) []byte
+	// codes returns the codes of all rows, in buf or in place.
+	codes(col int, buf []uint32) []uint32
+	// times returns the times of all rows, in buf or in place.
+	times(buf []audit.Time) []audit.Time
+	// order returns the rows by (time, index); nil says that they are in order.
+	order() []uint16
+}

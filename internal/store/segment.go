@@ -1,0 +1,224 @@
+package store
+
+import (
+	"fmt"
+	"hash/crc32"
+	"sync"
+	"sync/atomic"
+
+	"github.com/scaivault/audit"
+)
+
+// segment is a sealed part of a log: a file that is mapped into memory and
+// never changes. The checksum of a piece is compared when the piece is first
+// read. It is safe for concurrent use.
+type segment struct {
+	b        []byte
+	footer   *footer
+	sections atomic.Uint32   // a bit a section that has its checksum
+	checked  []atomic.Uint64 // a bit a block that has its checksum
+	columns  atomic.Pointer[codeColumns]
+	readers  sync.Pool // of *recordReader
+}
+
+// openSegment returns the segment with these bytes, which must stay as long as
+// it is used. Only the footer is read.
+func openSegment(b []byte) (*segment, error) {
+	f, err := readFooter(b)
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	s := &segment{b: b, footer: f, checked: make([]atomic.Uint64, (f.numBlocks()+63)/64)}
+	return s, nil
+}
+
+// damage returns the error of a piece that cannot be read, nil for nil.
+func (s *segment) damage(err error) error {
+	if err == nil {
+		return nil
+	}
+	lost := s.indexes()
+	return &audit.Error{
+		Code:    audit.CodeDataDamaged,
+		Message: fmt.Sprintf("events %d to %d of the log cannot be read", lost.From, lost.To-1),
+		Damaged: []audit.IndexRange{lost},
+		Err:     err,
+	}
+}
+
+// bytes returns the bytes of an extent and whether they have its checksum.
+func (s *segment) bytes(x extent) ([]byte, bool) {
+	b := s.b[x.offset:][:x.length:x.length]
+	return b, crc32.Checksum(b, castagnoli) == x.crc
+}
+
+// section returns the bytes of a section.
+func (s *segment) section(i int) ([]byte, error) {
+	x := s.footer.sections[i]
+	if s.sections.Load()>>i&1 == 1 {
+		return s.b[x.offset:][:x.length:x.length], nil
+	}
+	b, ok := s.bytes(x)
+	if !ok {
+		return nil, fmt.Errorf("section %d: checksum mismatch", i)
+	}
+	s.sections.Or(1 << i)
+	return b, nil
+}
+
+// open sets b to block n.
+func (s *segment) open(b *segmentBlock, n int) error {
+	x := s.footer.block(n).extent
+	raw := s.b[x.offset:][:x.length:x.length]
+	if s.checked[n/64].Load()>>(n%64)&1 == 0 {
+		if _, ok := s.bytes(x); !ok {
+			return s.damage(fmt.Errorf("block %d: checksum mismatch", n))
+		}
+		s.checked[n/64].Or(1 << (n % 64))
+	}
+	columns, err := s.codeColumns()
+	if err != nil {
+		return s.damage(err)
+	}
+	if err := b.open(raw, min(chunkRows, s.footer.rows-n<<chunkBits), columns); err != nil {
+		return s.damage(fmt.Errorf("block %d: %w", n, err))
+	}
+	return nil
+}
+
+// codeColumns returns what the blocks need to read their codes.
+func (s *segment) codeColumns() (*codeColumns, error) {
+	if c := s.columns.Load(); c != nil {
+		return c, nil
+	}
+	c := new(codeColumns)
+	for col, n := range s.footer.values {
+		c.widths[col] = widthOf(uint32(n - 1))
+		b, err := s.section(sectionPairs + col)
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > 0 && col != colIdentity {
+			if c.pairs[col], err = openPairs(b, s.footer.values[colIdentity], c.widths[col]); err != nil {
+				return nil, fmt.Errorf("column %d: %w", col, err)
+			}
+		}
+	}
+	s.columns.Store(c)
+	return c, nil
+}
+
+func (s *segment) rows() int { return s.footer.rows }
+
+func (s *segment) indexes() audit.IndexRange { return s.footer.indexes }
+
+func (s *segment) blocks() int { return s.footer.numBlocks() }
+
+func (s *segment) bounds(n int) (least, most audit.Time) {
+	e := s.footer.block(n)
+	return e.least, e.most
+}
+
+func (s *segment) block(n int) (block, error) {
+	b := new(segmentBlock)
+	if err := s.open(b, n); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// words returns the values of a column and their counts.
+func (s *segment) words(col int) (*words, error) {
+	b, err := s.section(sectionDictionary + col)
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	w, err := openWords(b, s.footer.values[col])
+	return w, s.damage(err)
+}
+
+func (s *segment) dictionary(col int) (dictionary, error) {
+	w, err := s.words(col)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *segment) find(col int, value string) (uint32, bool, error) {
+	w, err := s.words(col)
+	if err != nil {
+		return 0, false, err
+	}
+	code, ok := w.find(value)
+	return code, ok, nil
+}
+
+func (s *segment) postings(col int, code uint32) (rows []uint32, listed bool, err error) {
+	if !posted[col] {
+		return nil, false, nil
+	}
+	b, err := s.section(sectionPostings + col)
+	if err != nil {
+		return nil, false, s.damage(err)
+	}
+	p, err := openPostings(b, s.footer.rows)
+	if err != nil {
+		return nil, false, s.damage(err)
+	}
+	if rows = p.list(code); rows != nil {
+		return rows, true, nil
+	}
+	w, err := s.words(col)
+	if err != nil {
+		return nil, false, err
+	}
+	total, _ := w.count(code)
+	return nil, total == 0, nil
+}
+
+func (s *segment) requests(id string) ([]uint32, error) {
+	return s.look(sectionRequests, id, func(b *segmentBlock) *idColumn { return &b.requests })
+}
+
+func (s *segment) producers(id string) ([]uint32, error) {
+	return s.look(sectionProducers, id, func(b *segmentBlock) *idColumn { return &b.producer })
+}
+
+// look returns the rows that have the id in a column of the blocks.
+func (s *segment) look(section int, id string, column func(*segmentBlock) *idColumn) ([]uint32, error) {
+	b, err := s.section(section)
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	if len(b) == 0 || id == "" {
+		return nil, nil
+	}
+	l, err := openLookup(b)
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	var rows []uint32
+	var few [8]uint32
+	for _, n := range l.find(few[:0], hashOf(id)) {
+		if int(n) >= s.blocks() {
+			return nil, s.damage(fmt.Errorf("section %d: block %d of %d", section, n, s.blocks()))
+		}
+		var block segmentBlock
+		if err := s.open(&block, int(n)); err != nil {
+			return nil, err
+		}
+		rows = column(&block).find(rows, []byte(id), n<<chunkBits)
+	}
+	return rows, nil
+}
+
+// hours returns how many rows there are in each hour that has any, ascending.
+func (s *segment) hours() ([]hourCount, error) {
+	b, err := s.section(sectionHours)
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	list, err := readHours(b, s.footer.rows)
+	return list, s.damage(err)
+}

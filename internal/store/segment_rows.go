@@ -1,0 +1,122 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/scaivault/audit"
+)
+
+// maxSegmentRows is the most rows of a segment: what has to be in memory to
+// seal it, and what one damaged footer can take away.
+const maxSegmentRows = 1 << 22
+
+// segmentRows is what a segment is made of: rows in chunks, all full but the
+// last, whose codes stand for values. None of it is changed.
+type segmentRows struct {
+	origin uint16 // that derived ids begin with
+	rows   int
+	chunks []*chunk
+	values [numCols][]string    // by code; code 0 is ""
+	index  func(row int) uint64 // of each row; no two are the same
+}
+
+// segmentRows returns the rows that v sees, for [appendRows].
+func (v *tailView) segmentRows() *segmentRows {
+	rows := &segmentRows{
+		origin: v.tail.origin, rows: v.n, chunks: v.chunks,
+		index: func(row int) uint64 { return v.tail.first + uint64(row) },
+	}
+	for col := range v.values {
+		rows.values[col] = v.values[col]
+	}
+	return rows
+}
+
+func (r *segmentRows) at(row uint32) (c *chunk, i int) {
+	return r.chunks[row>>chunkBits], int(row % chunkRows)
+}
+
+// place is where a row belongs in a segment.
+type segmentPlace struct {
+	time  audit.Time
+	index uint64
+	row   uint32
+}
+
+// order returns the rows by (time, index), and the bounds of their indexes.
+func (r *segmentRows) order() (places []segmentPlace, indexes audit.IndexRange) {
+	places = make([]segmentPlace, r.rows)
+	indexes.From = audit.MaxIndex
+	for row := range places {
+		c, i := r.at(uint32(row))
+		index := r.index(row)
+		places[row] = segmentPlace{c.times[i], index, uint32(row)}
+		indexes.From, indexes.To = min(indexes.From, index), max(indexes.To, index+1)
+	}
+	slices.SortFunc(places, func(a, b segmentPlace) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.index, b.index))
+	})
+	return places, indexes
+}
+
+// vocabulary is the values of a column that occur, in the order of their bytes
+// but for "", which is the first in any case.
+type vocabulary struct {
+	values []string
+	codes  []uint32 // the place of a value by its code in the tail
+	counts []int64  // rows by value
+	failed []int64  // those of them that failed
+}
+
+// vocabulary sorts the values of a column.
+func (r *segmentRows) vocabulary(col int) (*vocabulary, error) {
+	old := r.values[col]
+	counts, failed := make([]int64, len(old)), make([]int64, len(old))
+	left := r.rows
+	for _, c := range r.chunks {
+		n := min(left, c.len())
+		for i, code := range c.codes[col][:n] {
+			if int(code) >= len(old) {
+				return nil, fmt.Errorf("column %d: code %d of %d", col, code, len(old))
+			}
+			counts[code]++
+			if !c.outcomes[i] {
+				failed[code]++
+			}
+		}
+		left -= n
+	}
+	var order []uint32
+	for code := range old {
+		if code == 0 || counts[code] > 0 {
+			order = append(order, uint32(code))
+		}
+	}
+	slices.SortFunc(order[1:], func(a, b uint32) int { return cmp.Compare(old[a], old[b]) })
+	v := &vocabulary{codes: make([]uint32, len(old))}
+	for place, code := range order {
+		v.codes[code] = uint32(place)
+		v.values = append(v.values, old[code])
+		v.counts = append(v.counts, counts[code])
+		v.failed = append(v.failed, failed[code])
+	}
+	return v, nil
+}
+
+// check returns an error if the rows cannot be a segment.
+func (r *segmentRows) check() error {
+	if r.rows <= 0 || r.rows > maxSegmentRows {
+		return fmt.Errorf("%d rows; want 1 to %d", r.rows, maxSegmentRows)
+	}
+	if len(r.chunks) < (r.rows+chunkRows-1)>>chunkBits {
+		return fmt.Errorf("%d rows in %d chunks", r.rows, len(r.chunks))
+	}
+	for col, values := range r.values {
+		if len(values) == 0 || values[0] != "" {
+			return fmt.Errorf("column %d: code 0 is not the empty value", col)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// words is the dictionary of a column, with what is counted by value. Code 0
+// is "", whether it occurs or not.
+//
+// The bytes:
+//
+//	values, ranks  uint32 each: lengths of the first two parts
+//	values   the dictionary
+//	ranks    the ranking of the values by rows
+//	failed   failed rows by code: an integer column
+type words struct {
+	frontDict
+	ranking ranking
+	failed  ints
+}
+
+// append appends the dictionary of the vocabulary.
+func (v *vocabulary) append(dst []byte) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, 2*4)...)
+	start := len(dst)
+	dst = appendFrontDict(dst, v.values)
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-start))
+	start = len(dst)
+	dst = appendRanking(dst, v.counts)
+	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-start))
+	return appendInts(dst, v.failed)
+}
+
+// openWords reads a dictionary of n values.
+func openWords(b []byte, n int) (*words, error) {
+	r := reader{b: b}
+	values, ranks := r.uint32(), r.uint32()
+	valueBytes, rankBytes := r.bytes(uint64(values)), r.bytes(uint64(ranks))
+	if r.bad {
+		return nil, fmt.Errorf("dictionary of %d values in %d bytes", n, len(b))
+	}
+	w := &words{}
+	var err error
+	if w.frontDict, err = openFrontDict(valueBytes); err != nil {
+		return nil, err
+	}
+	if w.n != n {
+		return nil, fmt.Errorf("dictionary of %d values; want %d", w.n, n)
+	}
+	if w.ranking, err = openRanking(rankBytes, n); err != nil {
+		return nil, err
+	}
+	if w.failed, err = openInts(r.b, n); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *words) len() int { return w.n }
+
+// count returns how many rows have the value, and how many of them failed.
+func (w *words) count(code uint32) (total, failed uint64) {
+	return uint64(w.ranking.count(code)), uint64(w.failed.at(int(code)))
+}
