@@ -44,10 +44,7 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 		q.Limit = audit.DefaultLimit
 	}
 	l := s.reader(tenant)
-	v, err := l.read(&q.Filter, size)
-	if err != nil {
-		return audit.AccessPage{}, err
-	}
+	v := l.read(&q.Filter, size)
 	list, err := v.accesses(ctx)
 	if err != nil {
 		return audit.AccessPage{}, err
@@ -82,7 +79,7 @@ func (v *view) accesses(ctx context.Context) ([]*access, error) {
 	slices.SortFunc(list, func(a, b *access) int {
 		return cmp.Or(cmp.Compare(b.last, a.last), strings.Compare(a.who, b.who), strings.Compare(a.path, b.path))
 	})
-	return list, cmp.Or(err, c.err)
+	return list, err
 }
 
 // accessCounter adds rows up. Of equal times the last one counts as the latest:
@@ -92,21 +89,21 @@ type accessCounter struct {
 	plan  *plan
 	pairs map[[2]uint32]*access // of the present part, by codes
 	dicts [numCols]dictionary
-	err   error
 }
 
-func (c *accessCounter) add(p *plan, b block, rows []uint16) {
+func (c *accessCounter) add(p *plan, b block, rows []uint16) (err error) {
 	if c.plan != p {
 		c.plan, c.pairs = p, make(map[[2]uint32]*access)
 		for _, col := range []int{colIdentity, colType, colPath, colAction} {
-			d, err := p.dictionary(col)
-			c.dicts[col], c.err = d, cmp.Or(c.err, err)
+			if c.dicts[col], err = p.dictionary(col); err != nil {
+				return err
+			}
 		}
 	}
 	for _, row := range rows {
 		i := int(row)
 		codes := [2]uint32{b.code(colIdentity, i), b.code(colPath, i)}
-		if codes[1] == 0 || c.err != nil {
+		if codes[1] == 0 {
 			continue
 		}
 		a := c.pairs[codes]
@@ -119,6 +116,7 @@ func (c *accessCounter) add(p *plan, b block, rows []uint16) {
 		a.count.add(b.time(i), b.success(i))
 		a.note(c.dicts[colAction].value(b.code(colAction, i)))
 	}
+	return nil
 }
 
 // open returns the sum of a pair that is new in the present part.
@@ -154,16 +152,12 @@ func (a *access) describe(rotated *audit.Time) audit.Access {
 // rotated returns when anyone last gave the secret a new value.
 func (l *tenantLog) rotated(ctx context.Context, path audit.Path, size uint64) (*audit.Time, error) {
 	success := true
-	v, err := l.read(&audit.Filter{SecretPath: path, Success: &success,
+	v := l.read(&audit.Filter{SecretPath: path, Success: &success,
 		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, size)
-	if err != nil {
-		return nil, err
-	}
 	var all count
-	err = v.each(ctx, func(_ *plan, b block, rows []uint16) {
-		for _, i := range rows {
-			all.add(b.time(int(i)), true)
-		}
+	err := v.each(ctx, func(_ *plan, b block, rows []uint16) error {
+		all.rows(b, rows)
+		return nil
 	})
 	_, last := all.times()
 	return last, err

@@ -75,17 +75,9 @@ func openPostings(b []byte, rows int) (postings, error) {
 	return postings{rows: rows, keys: keys}, nil
 }
 
-// list returns the rows of the value with this code, ascending, nil if it has
-// no list.
-func (p *postings) list(code uint32) []uint32 { return p.lists(code, code+1) }
-
-// lists returns the rows in the lists of the codes from ≤ code < to, list after
-// list.
-func (p *postings) lists(from, to uint32) []uint32 {
-	lo, hi := p.span(from, to)
-	if lo == hi {
-		return nil
-	}
+// lists returns the rows in the lists of the codes, list after list.
+func (p *postings) lists(codes codeRange) []uint32 {
+	lo, hi := p.span(codes)
 	rows := make([]uint32, 0, hi-lo)
 	var keys [miniRows]int64
 	for lo < hi {
@@ -98,14 +90,14 @@ func (p *postings) lists(from, to uint32) []uint32 {
 	return rows
 }
 
-// listed returns the number of rows in the lists of the codes from ≤ code < to.
-func (p *postings) listed(from, to uint32) int {
-	lo, hi := p.span(from, to)
+// listed returns the number of rows in the lists of the codes.
+func (p *postings) listed(codes codeRange) int {
+	lo, hi := p.span(codes)
 	return hi - lo
 }
 
-// span returns the keys of the codes from ≤ code < to.
-func (p *postings) span(from, to uint32) (lo, hi int) {
-	lo = p.keys.search(int64(from)*int64(p.rows), 0, p.keys.n)
-	return lo, p.keys.search(int64(to)*int64(p.rows), lo, p.keys.n)
+// span returns the keys of the codes.
+func (p *postings) span(codes codeRange) (lo, hi int) {
+	lo = p.keys.search(int64(codes.from)*int64(p.rows), 0, p.keys.n)
+	return lo, p.keys.search(int64(codes.to)*int64(p.rows), lo, p.keys.n)
 }

@@ -17,7 +17,7 @@ import (
 //	ranked  uint32   number of values that occur more than once
 //	a packed array of the codes of these, as wide as n - 1: those that occur
 //	        more often first, then those with the lower code
-//	an integer column with the number of occurrences of each code, 1 or more
+//	an integer column with the number of occurrences of each code
 //
 // n is not stored.
 type ranking struct {
@@ -67,8 +67,42 @@ func openRanking(b []byte, n int) (ranking, error) {
 // count returns how often the value with this code occurs, 0 if there is none.
 func (r *ranking) count(code uint32) int64 { return r.counts.at(int(code)) }
 
+// sum returns how often the values with these codes occur, or a number beyond
+// most if it is that many.
+func (r *ranking) sum(codes codeRange, most int64) (n int64) {
+	var some [miniRows]int64
+	for code := int(codes.from); code < int(codes.to) && n <= most; {
+		read := r.counts.read(some[:min(miniRows, int(codes.to)-code)], code)
+		if read == 0 {
+			break
+		}
+		for _, count := range some[:read] {
+			n += count
+		}
+		code += read
+	}
+	return n
+}
+
+// all returns how often the values with the first n codes occur.
+func (r *ranking) all(n int) []uint32 {
+	list := make([]uint32, n)
+	var some [miniRows]int64
+	for code := 0; code < n; {
+		read := r.counts.read(some[:], code)
+		if read == 0 {
+			break
+		}
+		for i, count := range some[:min(read, n-code)] {
+			list[code+i] = uint32(count)
+		}
+		code += read
+	}
+	return list
+}
+
 // top returns a cursor before the most frequent value.
-func (r *ranking) top() rankCursor { return rankCursor{r: r} }
+func (r *ranking) top() cursor { return &rankCursor{r: r} }
 
 // rankCursor goes through the values of a ranking, the most frequent first.
 type rankCursor struct {
@@ -92,7 +126,7 @@ func (c *rankCursor) next() (code uint32, count int64, ok bool) {
 		if c.code >= c.hi {
 			c.lo, c.hi = c.code, c.code+c.r.counts.read(c.counts[:], c.code)
 		}
-		if count = c.counts[c.code-c.lo]; count <= 1 {
+		if count = c.counts[c.code-c.lo]; count == 1 {
 			c.code++
 			return uint32(c.code - 1), count, true
 		}

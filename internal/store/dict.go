@@ -48,11 +48,6 @@ func (d *dict) add(v string, row uint32, posted bool) uint32 {
 	return code
 }
 
-// codeSet is a set of the codes of one column.
-type codeSet []bool
-
-func (s codeSet) has(code uint32) bool { return int(code) < len(s) && s[code] }
-
 // intersect returns the rows that stand in both lists, which ascend. It walks
 // the shorter one and gallops through the longer one.
 func intersect(a, b []uint32) []uint32 {

@@ -16,13 +16,19 @@ type part interface {
 	// indexes are the indexes that the rows have, From to To, in some order;
 	// no row of another part has one of them.
 	indexes() audit.IndexRange
-	// find returns the code of a value.
-	find(col int, value string) (code uint32, ok bool, err error)
 	// dictionary returns the values of a column.
 	dictionary(col int) (dictionary, error)
-	// postings returns the rows of a code, ascending. listed is false where
-	// the column or the value has no list: the rows are found by their codes.
-	postings(col int, code uint32) (rows []uint32, listed bool, err error)
+	// postings returns the rows of the codes of a range, ascending for each of
+	// them. listed is false where the column or a value has no list, or where
+	// there are too many to read: the rows are found by their codes.
+	postings(col int, codes codeRange) (rows []uint32, listed bool, err error)
+	// counts returns how often the values of a column occur in all rows;
+	// counted is false where the part does not know.
+	counts(col int) (n counts, counted bool, err error)
+	// failures returns how many rows failed, and hours how many rows there are
+	// in each hour that has any, ascending; where counts are known.
+	failures() uint64
+	hours() ([]hourCount, error)
 	// requests returns the rows that may have the request id, ascending.
 	requests(id string) ([]uint32, error)
 	// producers returns the rows that have the producer's event id, ascending.
@@ -46,8 +52,12 @@ type part interface {
 type dictionary interface {
 	// len is the number of codes.
 	len() int
-	// value returns the value of a code.
+	// value returns the value of a code, find its inverse.
 	value(code uint32) string
+	find(value string) (code uint32, ok bool)
+	// within returns the codes of the paths that lie within one of the
+	// prefixes.
+	within(prefixes []audit.Path) codeSet
 }
 
 // block is a run of rows of a part. Rows are numbered from 0 within the block.
@@ -57,6 +67,9 @@ type block interface {
 	time(i int) audit.Time
 	code(col, i int) uint32
 	success(i int) bool
+	// outcomes appends to rows those from ≤ row < to that succeeded, or
+	// failed.
+	outcomes(rows []uint16, from, to int, success bool) []uint16
 	// request and extra return the request id and the extra data of a row; the
 	// bytes are not to be changed and not to be kept.
 	request(i int) []byte

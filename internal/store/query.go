@@ -27,10 +27,7 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 	if q.Limit == 0 {
 		q.Limit = audit.DefaultLimit
 	}
-	v, err := s.reader(tenant).read(&q.Filter, size)
-	if err != nil {
-		return audit.Page{}, err
-	}
+	v := s.reader(tenant).read(&q.Filter, size)
 	rows, more, err := v.list(ctx, &q)
 	if err != nil {
 		return audit.Page{}, err
@@ -76,8 +73,11 @@ func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows []found, m
 	end, damaged := v.damagedAt(from)
 	for _, p := range v.parts {
 		r := p.indexes()
-		if r.To <= from || r.From >= end || p.none || len(rows) > q.Limit {
+		if r.To <= from || r.From >= end || len(rows) > q.Limit {
 			continue
+		}
+		if err := p.prepare(); err != nil {
+			return nil, false, err
 		}
 		next, err := p.listByIndex(ctx, from, q.Limit+1-len(rows))
 		if err != nil {
@@ -100,7 +100,7 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]found, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if p.free() {
+	if p.free() && p.from <= p.least && p.most < p.to {
 		return p.listAll(max(from, p.indexes().From), n)
 	}
 	type indexed struct {
@@ -197,18 +197,9 @@ func (s *Store) Event(_ context.Context, tenant audit.TenantID, id audit.EventID
 
 // known returns the durable events with the id, by index.
 func (l *tenantLog) known(id audit.EventID) ([]audit.Record, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
 	var records []audit.Record
-	for _, s := range l.segments {
-		found, err := withID(s, l.origin, id)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, found...)
-	}
-	for _, t := range l.tails {
-		found, err := withID(t.view(t.visible), l.origin, id)
+	for _, p := range l.read(&audit.Filter{}, everything).parts {
+		found, err := withID(p, l.origin, id)
 		if err != nil {
 			return nil, err
 		}

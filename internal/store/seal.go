@@ -97,7 +97,7 @@ func (l *tenantLog) sealable() *tail {
 // seal writes the segment of a full tail and puts it in the tail's place.
 func (s *sealer) seal(l *tenantLog, t *tail) error {
 	// The tail is full: nobody writes to it, and it is read without the lock.
-	v := t.view(t.staged)
+	v := t.staging()
 	b, err := appendSegment(nil, l.tenant, v)
 	if err != nil {
 		return err

@@ -145,16 +145,11 @@ func (s *segment) dictionary(col int) (dictionary, error) {
 	return w, nil
 }
 
-func (s *segment) find(col int, value string) (uint32, bool, error) {
-	w, err := s.words(col)
-	if err != nil {
-		return 0, false, err
-	}
-	code, ok := w.find(value)
-	return code, ok, nil
-}
+// mostListed is the share of the rows that lists may hold to be of use: one in
+// eight. Above, reading the codes of all rows costs less.
+const mostListed = 8
 
-func (s *segment) postings(col int, code uint32) (rows []uint32, listed bool, err error) {
+func (s *segment) postings(col int, codes codeRange) (rows []uint32, listed bool, err error) {
 	if !posted[col] {
 		return nil, false, nil
 	}
@@ -166,16 +161,27 @@ func (s *segment) postings(col int, code uint32) (rows []uint32, listed bool, er
 	if err != nil {
 		return nil, false, s.damage(err)
 	}
-	if rows = p.list(code); rows != nil {
-		return rows, true, nil
+	n := p.listed(codes)
+	if n*mostListed > s.footer.rows {
+		return nil, false, nil
 	}
+	w, err := s.words(col)
+	if err != nil || w.ranking.sum(codes, int64(n)) > int64(n) {
+		return nil, false, err
+	}
+	return p.lists(codes), true, nil
+}
+
+// counts returns how often the values of a column occur.
+func (s *segment) counts(col int) (counts, bool, error) {
 	w, err := s.words(col)
 	if err != nil {
 		return nil, false, err
 	}
-	total, _ := w.count(code)
-	return nil, total == 0, nil
+	return &w.ranking, true, nil
 }
+
+func (s *segment) failures() uint64 { return uint64(s.footer.rows - s.footer.successes) }
 
 func (s *segment) requests(id string) ([]uint32, error) {
 	return s.look(sectionRequests, id, func(b *segmentBlock) *idColumn { return &b.requests })

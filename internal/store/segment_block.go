@@ -126,6 +126,28 @@ func (s *segmentBlock) success(i int) bool {
 	return len(s.succeeded) == 0 || s.succeeded[i/8]>>(i%8)&1 == 1
 }
 
+func (s *segmentBlock) outcomes(rows []uint16, from, to int, success bool) []uint16 {
+	for from < to {
+		// The outcomes of up to eight rows: the bit of a row that is wanted is 1.
+		word := byte(0xff)
+		if len(s.succeeded) > 0 {
+			word = s.succeeded[from/8]
+		}
+		if !success {
+			word = ^word
+		}
+		end := min(to, from/8*8+8)
+		for word >>= from % 8; word != 0 && from < end; word >>= 1 {
+			if word&1 == 1 {
+				rows = append(rows, uint16(from))
+			}
+			from++
+		}
+		from = end
+	}
+	return rows
+}
+
 func (s *segmentBlock) request(i int) []byte {
 	s.buf = s.requests.append(s.buf[:0], i)
 	return s.buf

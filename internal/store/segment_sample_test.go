@@ -31,7 +31,7 @@ func sampleRows(n int) *segmentRows {
 		received = max(received, e.Timestamp)
 		t.insert(&e, received)
 	}
-	return t.view(t.staged).segmentRows()
+	return t.staging().segmentRows()
 }
 
 // sizes returns the bytes a row of each piece of a segment.

@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/scaivault/audit"
 )
 
 // words is the dictionary of a column, with what is counted by value. Code 0
@@ -59,6 +61,18 @@ func openWords(b []byte, n int) (*words, error) {
 }
 
 func (w *words) len() int { return w.n }
+
+// within returns two ranges a prefix: a/b and, since a/b-x stands between them,
+// what begins with a/b/.
+func (w *words) within(prefixes []audit.Path) (set codeSet) {
+	for _, prefix := range prefixes {
+		if code, ok := w.find(string(prefix)); ok {
+			set.add(code, code+1)
+		}
+		set.add(w.prefix(string(prefix) + "/"))
+	}
+	return set
+}
 
 // count returns how many rows have the value, and how many of them failed.
 func (w *words) count(code uint32) (total, failed uint64) {

@@ -10,38 +10,93 @@ import (
 // Summary counts the events that the query selects; its range and its limits
 // are set ([audit.SummaryQuery.Default]).
 func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error) {
-	v, err := s.reader(tenant).read(&q.Filter, everything)
-	if err != nil {
-		return audit.Summary{}, err
-	}
-	timeline := newTimeline(&q)
-	var all count
-	actions, identities, paths := newTally(colAction), newTally(colIdentity), newTally(colPath)
-	err = v.each(ctx, func(p *plan, b block, rows []uint16) {
-		for _, i := range rows {
-			t, success := b.time(int(i)), b.success(int(i))
-			all.add(t, success)
-			timeline.add(t, success)
-		}
-		actions.add(p, b, rows)
-		identities.add(p, b, rows)
-		paths.add(p, b, rows)
-	})
-	if err = cmp.Or(err, actions.done(), identities.done(), paths.done()); err != nil {
+	v := s.reader(tenant).read(&q.Filter, everything)
+	c := counter{timeline: newTimeline(&q),
+		actions: newTally(colAction), identities: newTally(colIdentity), paths: newTally(colPath)}
+	if err := c.count(ctx, v); err != nil {
 		return audit.Summary{}, err
 	}
 	return audit.Summary{
-		TotalEvents:      all.total,
-		SuccessfulEvents: all.total - all.failed,
-		FailedEvents:     all.failed,
-		ActionsBreakdown: actions.breakdown(),
-		TopIdentities:    identities.identities(q.Top),
-		TopResources:     paths.paths(q.Top),
+		TotalEvents:      c.total,
+		SuccessfulEvents: c.total - c.failed,
+		FailedEvents:     c.failed,
+		ActionsBreakdown: c.actions.breakdown(),
+		TopIdentities:    identityCounts(c.identities.top(q.Top)),
+		TopResources:     pathCounts(c.paths.top(q.Top)),
 		From:             *q.From,
 		To:               *q.To,
 		AsOf:             v.size,
-		Timeline:         timeline.buckets,
+		Timeline:         c.timeline.buckets,
 	}, nil
+}
+
+// counter counts what a summary tells of a view's selected rows.
+type counter struct {
+	total, failed              uint64
+	timeline                   timeline
+	actions, identities, paths *tally
+}
+
+func (c *counter) tallies() [3]*tally { return [3]*tally{c.actions, c.identities, c.paths} }
+
+// count reads the selected rows, but of a part that counted its rows only those
+// at the edges of the view's times.
+func (c *counter) count(ctx context.Context, v *view) error {
+	if err := v.intact(); err != nil {
+		return err
+	}
+	for _, p := range v.parts {
+		if err := p.prepare(); err != nil {
+			return err
+		}
+		s, ok, err := p.spanOf()
+		switch {
+		case err != nil:
+		case ok && c.timeline.byHours():
+			err = c.addSpan(&s, p)
+		default:
+			err = p.each(ctx, c.add)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// add counts rows of a block.
+func (c *counter) add(p *plan, b block, rows []uint16) error {
+	for _, i := range rows {
+		success := b.success(int(i))
+		if c.total++; !success {
+			c.failed++
+		}
+		if c.timeline.interval > 0 {
+			c.timeline.add(b.time(int(i)), 1, success)
+		}
+	}
+	for _, t := range c.tallies() {
+		if err := t.add(p, b, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addSpan counts the rows of a span.
+func (c *counter) addSpan(s *span, p *plan) error {
+	failed, err := s.failed()
+	if err != nil {
+		return err
+	}
+	c.total += uint64(s.to - s.from)
+	c.failed += failed
+	for _, t := range c.tallies() {
+		if err := t.addSpan(s); err != nil {
+			return err
+		}
+	}
+	return c.timeline.addSpan(s, p.from, p.to)
 }
 
 // timeline counts rows by intervals; one without buckets counts none.
@@ -62,15 +117,42 @@ func newTimeline(q *audit.SummaryQuery) timeline {
 	return t
 }
 
-func (t *timeline) add(at audit.Time, success bool) {
-	if len(t.buckets) == 0 {
-		return
-	}
+// add counts n rows of a time that succeeded or failed.
+func (t *timeline) add(at audit.Time, n uint64, success bool) {
 	b := &t.buckets[(at-t.buckets[0].Start)/t.interval]
-	b.TotalEvents++
+	b.TotalEvents += n
 	if !success {
-		b.FailedEvents++
+		b.FailedEvents += n
 	}
+}
+
+// byHours reports whether the timeline can be made of the counts of hours.
+func (t *timeline) byHours() bool { return t.interval%audit.Hour == 0 }
+
+// addSpan counts the rows of a span, which are those from ≤ time < to.
+func (t *timeline) addSpan(s *span, from, to audit.Time) error {
+	if t.interval == 0 || s.from == s.to {
+		return nil
+	}
+	hours, err := s.hours()
+	if err != nil {
+		return err
+	}
+	for _, h := range hours {
+		start := audit.Time(h.hour) * audit.Hour
+		end := start + audit.Hour
+		if end <= from || start >= to {
+			continue
+		}
+		if start < from || end > to {
+			if h, err = s.within(max(start, from), min(end, to)); err != nil {
+				return err
+			}
+		}
+		t.add(max(start, from), uint64(h.total-h.failed), true)
+		t.add(max(start, from), uint64(h.failed), false)
+	}
+	return nil
 }
 
 // Secret returns a page of the trail of the secret q.SecretPath, and the
@@ -83,13 +165,10 @@ func (s *Store) Secret(ctx context.Context, tenant audit.TenantID, q audit.Query
 	}
 	trail := audit.SecretTrail{Page: page, Path: q.SecretPath}
 	f := audit.Filter{SecretPath: q.SecretPath, Within: q.Within}
-	identities := newTally(colIdentity)
-	if err := s.trail(ctx, tenant, f, identities, &trail.Summary.TrailSummary); err != nil {
-		return audit.SecretTrail{}, err
-	}
-	trail.Summary.UniqueIdentities = len(identities.counts)
-	trail.Summary.TopIdentities = identities.identities(audit.DefaultTop)
-	return trail, nil
+	partners, err := s.trail(ctx, tenant, f, colIdentity, &trail.Summary.TrailSummary)
+	trail.Summary.UniqueIdentities = len(partners)
+	trail.Summary.TopIdentities = identityCounts(rank(partners, audit.DefaultTop))
+	return trail, err
 }
 
 // Identity returns a page of the trail of the identity q.IdentityID, and the
@@ -102,12 +181,12 @@ func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Que
 	}
 	trail := audit.IdentityTrail{Page: page, IdentityID: q.IdentityID}
 	f := audit.Filter{IdentityID: q.IdentityID, Within: q.Within}
-	paths := newTally(colPath)
-	if err := s.trail(ctx, tenant, f, paths, &trail.Summary.TrailSummary); err != nil {
+	partners, err := s.trail(ctx, tenant, f, colPath, &trail.Summary.TrailSummary)
+	if err != nil {
 		return audit.IdentityTrail{}, err
 	}
-	trail.Summary.UniqueResources = len(paths.counts)
-	trail.Summary.TopResources = paths.paths(audit.DefaultTop)
+	trail.Summary.UniqueResources = len(partners)
+	trail.Summary.TopResources = pathCounts(rank(partners, audit.DefaultTop))
 	newest, err := s.Query(ctx, tenant, audit.Query{Filter: f, Limit: 1})
 	if err == nil && len(newest.Records) > 0 {
 		trail.IdentityType = newest.Records[0].IdentityType
@@ -116,25 +195,18 @@ func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Que
 }
 
 // trail counts the events of the last thirty days that the filter selects, and
-// tallies those on the other side: a secret's identities, an identity's
-// secrets.
-func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, partners *tally,
-	sum *audit.TrailSummary) error {
+// returns the counts of those on the other side: a secret's identities, an
+// identity's secrets.
+func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, partners int,
+	sum *audit.TrailSummary) (map[string]uint64, error) {
 	to := audit.TimeOf(s.opts.Clock())
 	from := max(0, to-audit.TrailPeriod)
 	f.From, f.To = &from, &to
-	v, err := s.reader(tenant).read(&f, everything)
-	if err != nil {
-		return err
-	}
 	var all count
-	actions := newTally(colAction)
-	err = v.each(ctx, func(p *plan, b block, rows []uint16) {
-		for _, i := range rows {
-			all.add(b.time(int(i)), b.success(int(i)))
-		}
-		actions.add(p, b, rows)
-		partners.add(p, b, rows)
+	actions, others := newTally(colAction), newTally(partners)
+	err := s.reader(tenant).read(&f, everything).each(ctx, func(p *plan, b block, rows []uint16) error {
+		all.rows(b, rows)
+		return cmp.Or(actions.add(p, b, rows), others.add(p, b, rows))
 	})
 	*sum = audit.TrailSummary{
 		PeriodDays:       int(audit.TrailPeriod / audit.Day),
@@ -143,9 +215,8 @@ func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter
 		TotalEvents:      all.total,
 		SuccessfulEvents: all.total - all.failed,
 		FailedEvents:     all.failed,
+		ActionsBreakdown: actions.breakdown(),
 	}
 	sum.FirstAccessedAt, sum.LastAccessedAt = all.times()
-	err = cmp.Or(err, actions.done(), partners.done())
-	sum.ActionsBreakdown = actions.breakdown()
-	return err
+	return others.fold(), err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/scaivault/audit"
 )
@@ -80,12 +81,12 @@ func (t *tail) keyOf(which int) func(row uint32) []byte {
 }
 
 // view returns the first rows of the tail as a part. The caller holds the lock
-// of the log now, and as long as it looks values up in the part ([part.find],
-// postings, requests, producers); what is in the rows needs no lock, since
-// rows and values are only ever added, beyond what the view can see.
-func (t *tail) view(rows int) *tailView {
+// of the log now; later the view takes mu, that lock, to look values up. What
+// is in the rows needs no lock, since rows and values are only ever added,
+// beyond what the view can see.
+func (t *tail) view(rows int, mu *sync.RWMutex) *tailView {
 	v := t.staging()
-	v.n, v.chunks = rows, slices.Clone(t.chunks[:(rows+chunkRows-1)>>chunkBits])
+	v.n, v.mu, v.chunks = rows, mu, slices.Clone(t.chunks[:(rows+chunkRows-1)>>chunkBits])
 	if n := len(v.chunks); n > 0 && n == len(t.chunks) {
 		newest := *v.chunks[n-1]
 		newest.order = slices.Clone(newest.order)
@@ -97,7 +98,7 @@ func (t *tail) view(rows int) *tailView {
 // staging returns a view of all rows, staged ones included, for whoever holds
 // the lock as long as it uses the view.
 func (t *tail) staging() *tailView {
-	v := &tailView{tail: t, n: t.staged, chunks: t.chunks}
+	v := &tailView{tail: t, mu: new(sync.RWMutex), n: t.staged, chunks: t.chunks}
 	for col := range t.dicts {
 		v.values[col] = t.dicts[col].values
 	}
@@ -107,16 +108,36 @@ func (t *tail) staging() *tailView {
 // tailView is the first rows of a tail, as a reader sees them.
 type tailView struct {
 	tail   *tail
+	mu     *sync.RWMutex
 	n      int
 	chunks []*chunk
-	values [numCols]values
+	values [numCols][]string
 }
 
-// values is the values of a column of a tail, by code.
-type values []string
+// tailDict is the values of a column of a tail, as a view sees them.
+type tailDict struct {
+	values []string          // by code
+	codes  map[string]uint32 // guarded by mu
+	mu     *sync.RWMutex
+}
 
-func (v values) len() int                 { return len(v) }
-func (v values) value(code uint32) string { return v[code] }
+func (d *tailDict) len() int                 { return len(d.values) }
+func (d *tailDict) value(code uint32) string { return d.values[code] }
+
+func (d *tailDict) find(value string) (uint32, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	code, ok := d.codes[value]
+	return code, ok && int(code) < len(d.values)
+}
+
+func (d *tailDict) within(prefixes []audit.Path) codeSet {
+	set := codeSet{member: make([]bool, len(d.values))}
+	for code, path := range d.values {
+		set.member[code] = slices.ContainsFunc(prefixes, audit.Path(path).Within)
+	}
+	return set
+}
 
 func (v *tailView) rows() int { return v.n }
 
@@ -124,25 +145,34 @@ func (v *tailView) indexes() audit.IndexRange {
 	return audit.IndexRange{From: v.tail.first, To: v.tail.first + uint64(v.n)}
 }
 
-func (v *tailView) find(col int, value string) (uint32, bool, error) {
-	code, ok := v.tail.dicts[col].codes[value]
-	return code, ok, nil
+func (v *tailView) dictionary(col int) (dictionary, error) {
+	return &tailDict{v.values[col], v.tail.dicts[col].codes, v.mu}, nil
 }
 
-func (v *tailView) dictionary(col int) (dictionary, error) { return v.values[col], nil }
-
-func (v *tailView) postings(col int, code uint32) ([]uint32, bool, error) {
-	if !posted[col] {
+func (v *tailView) postings(col int, codes codeRange) ([]uint32, bool, error) {
+	if !posted[col] || codes.to != codes.from+1 {
 		return nil, false, nil
 	}
-	return v.tail.dicts[col].rows[code], true, nil
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.tail.dicts[col].rows[codes.from], true, nil
 }
 
+func (v *tailView) counts(int) (counts, bool, error) { return nil, false, nil }
+
+func (v *tailView) failures() uint64 { return 0 }
+
+func (v *tailView) hours() ([]hourCount, error) { return nil, nil }
+
 func (v *tailView) requests(id string) ([]uint32, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return ascending(v.tail.reqs.rows(id, v.tail.keyOf(textRequest))), nil
 }
 
 func (v *tailView) producers(id string) ([]uint32, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return ascending(v.tail.ids.rows(id, v.tail.keyOf(textID))), nil
 }
 
@@ -158,6 +188,19 @@ func (v *tailView) rowOf(index uint64) (int, bool, error) {
 }
 
 func (v *tailView) indexOf(row int) (uint64, error) { return v.tail.first + uint64(row), nil }
+
+// times returns the first and the last time of the view's rows; a row that it
+// does not see may lie beyond them, one that it sees may not.
+func (v *tailView) times() (least, most audit.Time) {
+	for n := range v.chunks {
+		if from, to := v.bounds(n); n == 0 {
+			least, most = from, to
+		} else {
+			least, most = min(least, from), max(most, to)
+		}
+	}
+	return least, most
+}
 
 func (v *tailView) blocks() int { return len(v.chunks) }
 
@@ -211,9 +254,18 @@ type chunkBlock struct {
 func (b *chunkBlock) len() int                           { return b.n }
 func (b *chunkBlock) time(i int) audit.Time              { return b.chunk.times[i] }
 func (b *chunkBlock) code(col, i int) uint32             { return b.chunk.codes[col][i] }
-func (b *chunkBlock) success(i int) bool                 { return b.outcomes[i] }
+func (b *chunkBlock) success(i int) bool                 { return b.chunk.outcomes[i] }
 func (b *chunkBlock) request(i int) []byte               { return b.textOf(i, textRequest) }
 func (b *chunkBlock) extra(i int) []byte                 { return b.textOf(i, textExtra) }
 func (b *chunkBlock) codes(col int, _ []uint32) []uint32 { return b.chunk.codes[col][:b.n] }
 func (b *chunkBlock) times(_ []audit.Time) []audit.Time  { return b.chunk.times[:b.n] }
 func (b *chunkBlock) order() []uint16                    { return b.chunk.order }
+
+func (b *chunkBlock) outcomes(rows []uint16, from, to int, success bool) []uint16 {
+	for i, ok := range b.chunk.outcomes[from:to] {
+		if ok == success {
+			rows = append(rows, uint16(from+i))
+		}
+	}
+	return rows
+}

@@ -15,10 +15,7 @@ import (
 // partial: it counts the rows that were visited.
 func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error) {
 	f := audit.Filter{From: q.From, To: q.To, Within: q.Within}
-	v, err := s.reader(tenant).read(&f, everything)
-	if err != nil {
-		return audit.Values{}, err
-	}
+	v := s.reader(tenant).read(&f, everything)
 	col := map[audit.ValuesField]int{
 		audit.FieldIdentityID: colIdentity,
 		audit.FieldSecretPath: colPath,
@@ -28,16 +25,16 @@ func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.Value
 	}[q.Field]
 	c := valueCounter{col: col, all: make(map[string]*count)}
 	for _, p := range v.parts {
+		if err := p.prepare(); err != nil {
+			return audit.Values{}, err
+		}
 		if err := p.contain(col, q.Contains); err != nil {
 			return audit.Values{}, err
 		}
 	}
-	err = v.each(ctx, c.add)
+	err := v.each(ctx, c.add)
 	partial := errors.Is(err, context.DeadlineExceeded)
-	if partial {
-		err = nil
-	}
-	if err = cmp.Or(err, c.err); err != nil {
+	if err != nil && !partial {
 		return audit.Values{}, err
 	}
 	return audit.Values{Values: c.rank(q.Contains, q.Limit), Partial: partial}, nil
@@ -50,10 +47,15 @@ func (p *plan) contain(col int, text string) error {
 		return nil
 	}
 	d, err := p.dictionary(col)
-	if err == nil {
-		p.restrictFunc(col, d, func(v string) bool { return v != "" && strings.Contains(v, text) })
+	if err != nil {
+		return err
 	}
-	return err
+	set := codeSet{member: make([]bool, d.len())}
+	for code := range set.member {
+		v := d.value(uint32(code))
+		set.member[code] = v != "" && strings.Contains(v, text)
+	}
+	return p.admit(col, set)
 }
 
 // valueCounter counts rows by the values of a column.
@@ -63,19 +65,16 @@ type valueCounter struct {
 	plan   *plan
 	dict   dictionary
 	byCode map[uint32]*count // of the present part
-	err    error
 }
 
-func (c *valueCounter) add(p *plan, b block, rows []uint16) {
+func (c *valueCounter) add(p *plan, b block, rows []uint16) (err error) {
 	if c.plan != p {
 		c.plan, c.byCode = p, make(map[uint32]*count)
-		d, err := p.dictionary(c.col)
-		c.dict, c.err = d, cmp.Or(c.err, err)
+		if c.dict, err = p.dictionary(c.col); err != nil {
+			return err
+		}
 	}
 	for _, i := range rows {
-		if c.err != nil {
-			return
-		}
 		code := b.code(c.col, int(i))
 		n := c.byCode[code]
 		if n == nil {
@@ -83,6 +82,7 @@ func (c *valueCounter) add(p *plan, b block, rows []uint16) {
 		}
 		n.add(b.time(int(i)), b.success(int(i)))
 	}
+	return nil
 }
 
 // open returns the count of a value that is new in the present part.

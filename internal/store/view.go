@@ -19,41 +19,30 @@ type view struct {
 const everything = math.MaxUint64
 
 // read returns a view of the durable rows whose index is below size, and how
-// to find those that the filter selects.
-func (l *tenantLog) read(f *audit.Filter, size uint64) (*view, error) {
+// to find those that the filter selects. Parts without any are left out.
+func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 	l.mu.RLock()
+	defer l.mu.RUnlock()
 	v := &view{size: min(size, l.end()), damaged: l.damaged}
-	segments := l.segments
-	var tails []*plan
-	var err error
-	for _, t := range l.tails {
-		if n := t.before(v.size); n > 0 && err == nil {
-			var p *plan
-			p, err = newPlan(t.view(n), f)
-			tails = append(tails, p)
-		}
-	}
-	l.mu.RUnlock()
-	for _, s := range segments {
-		if s.indexes().From >= v.size || err != nil {
+	for _, s := range l.segments {
+		if s.indexes().From >= v.size {
 			break
 		}
-		var p *plan
-		if p, err = newSegmentPlan(s, f); err == nil {
+		if p := newPlan(s.part, f, s.least, s.most); !p.none {
 			p.below = v.size
 			v.parts = append(v.parts, p)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	v.parts = append(v.parts, tails...)
-	for _, p := range v.parts {
-		if err := p.paths(); err != nil {
-			return nil, err
+	for _, t := range l.tails {
+		if n := t.before(v.size); n > 0 {
+			tail := t.view(n, &l.mu)
+			least, most := tail.times()
+			if p := newPlan(tail, f, least, most); !p.none {
+				v.parts = append(v.parts, p)
+			}
 		}
 	}
-	return v, nil
+	return v
 }
 
 // before returns how many durable rows have an index below size.

@@ -20,6 +20,14 @@ func (a place) compare(b place) int {
 	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.index, b.index))
 }
 
+// before reports whether a comes before b in a walk, descending or ascending.
+func before(a, b place, desc bool) bool {
+	if desc {
+		a, b = b, a
+	}
+	return a.compare(b) < 0
+}
+
 // run is the selected rows of one block that a walk has still to visit.
 type run struct {
 	plan  *plan
@@ -43,15 +51,8 @@ type runs struct {
 	desc bool
 }
 
-func (h *runs) before(a, b place) bool {
-	if h.desc {
-		a, b = b, a
-	}
-	return a.compare(b) < 0
-}
-
 func (h *runs) Len() int           { return len(h.list) }
-func (h *runs) Less(i, j int) bool { return h.before(h.list[i].place, h.list[j].place) }
+func (h *runs) Less(i, j int) bool { return before(h.list[i].place, h.list[j].place, h.desc) }
 func (h *runs) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
 func (h *runs) Push(x any)         { h.list = append(h.list, x.(*run)) }
 func (h *runs) Pop() any {
@@ -72,30 +73,75 @@ func (h *runs) drop() error {
 	return err
 }
 
-// stop is a block that may hold selected rows, with a place that none of them
-// comes before.
+// stop is a block that may hold selected rows, or a part that was not prepared,
+// with a place that none of them comes before.
 type stop struct {
 	plan *plan
-	n    int
+	n    int // whole for the part
 	edge place
 }
 
+const whole = -1
+
+// stops is a heap of stops, ordered by the edge of each.
+type stops struct {
+	list []stop
+	desc bool
+}
+
+func (h *stops) Len() int           { return len(h.list) }
+func (h *stops) Less(i, j int) bool { return before(h.list[i].edge, h.list[j].edge, h.desc) }
+func (h *stops) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
+func (h *stops) Push(x any)         { h.list = append(h.list, x.(stop)) }
+func (h *stops) Pop() any {
+	s := h.list[len(h.list)-1]
+	h.list = h.list[:len(h.list)-1]
+	return s
+}
+
+// stop returns the stop of rows whose times lie between two.
+func (h *stops) stop(p *plan, n int, least, most audit.Time) stop {
+	if h.desc {
+		return stop{p, n, place{most, math.MaxUint64}}
+	}
+	return stop{p, n, place{least, 0}}
+}
+
+// enter prepares a part and adds a stop for each of its blocks.
+func (h *stops) enter(p *plan) error {
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	for n := range p.blocks() {
+		if p.in(n) {
+			least, most := p.bounds(n)
+			heap.Push(h, h.stop(p, n, least, most))
+		}
+	}
+	return nil
+}
+
 // walk visits the selected rows by (time, index), descending or ascending,
-// those beyond after if it is not nil, until visit returns false. A block is
-// opened only when it may hold the next row: in a log that grows in order of
-// time, the newest rows cost one block.
+// those beyond after if it is not nil, until visit returns false. A part is
+// prepared and a block is opened only when it may hold the next row: in a log
+// that grows in order of time, the newest rows cost one block.
 func (v *view) walk(ctx context.Context, desc bool, after *place, visit func(p *plan, row int) bool) error {
-	h := &runs{desc: desc}
-	closed := v.stops(desc, after)
+	h, closed := &runs{desc: desc}, v.stops(desc, after)
 	for {
-		for len(closed) > 0 && (len(h.list) == 0 || !h.before(h.list[0].place, closed[0].edge)) {
+		for len(closed.list) > 0 && (len(h.list) == 0 || !before(h.list[0].place, closed.list[0].edge, desc)) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := h.open(closed[0], after); err != nil {
+			s := heap.Pop(closed).(stop)
+			var err error
+			if s.n == whole {
+				err = closed.enter(s.plan)
+			} else {
+				err = h.open(s, after)
+			}
+			if err != nil {
 				return err
 			}
-			closed = closed[1:]
 		}
 		if len(h.list) == 0 {
 			return nil
@@ -110,35 +156,21 @@ func (v *view) walk(ctx context.Context, desc bool, after *place, visit func(p *
 	}
 }
 
-// stops returns the blocks that may hold selected rows, in the order of the
-// first row that each may have.
-func (v *view) stops(desc bool, after *place) []stop {
-	var list []stop
+// stops returns the parts that may hold selected rows.
+func (v *view) stops(desc bool, after *place) *stops {
+	h := &stops{desc: desc}
 	for _, p := range v.parts {
 		if after != nil && desc {
 			p.to = min(p.to, after.time+1)
 		} else if after != nil {
 			p.from = max(p.from, after.time)
 		}
-		for n := range p.blocks() {
-			if !p.in(n) {
-				continue
-			}
-			least, most := p.bounds(n)
-			s := stop{p, n, place{least, 0}}
-			if desc {
-				s.edge = place{most, math.MaxUint64}
-			}
-			list = append(list, s)
+		if p.least < p.to && p.most >= p.from {
+			h.list = append(h.list, h.stop(p, whole, p.least, p.most))
 		}
 	}
-	slices.SortStableFunc(list, func(a, b stop) int {
-		if desc {
-			a, b = b, a
-		}
-		return a.edge.compare(b.edge)
-	})
-	return list
+	heap.Init(h)
+	return h
 }
 
 // open adds the run of a block, without the rows that after leaves out.
@@ -155,7 +187,7 @@ func (h *runs) open(s stop, after *place) error {
 		if err := r.locate(); err != nil {
 			return err
 		}
-		if after == nil || h.before(*after, r.place) {
+		if after == nil || before(*after, r.place, h.desc) {
 			heap.Push(h, r)
 			break
 		}

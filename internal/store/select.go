@@ -1,0 +1,142 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"github.com/scaivault/audit"
+)
+
+// selected returns block n and its selected rows, ascending. The plan is
+// prepared.
+func (p *plan) selected(n int) (block, []uint16, error) {
+	if !p.in(n) {
+		return nil, nil, nil
+	}
+	b, err := p.block(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := p.candidates(b, n)
+	for i := range p.sets {
+		if set := &p.sets[i]; len(rows) > 0 {
+			rows = keepCodes(rows, b, set.col, &set.codeSet)
+		}
+	}
+	f := p.filter
+	if f.RequestID != "" {
+		rows = keep(rows, func(i int) bool { return string(b.request(i)) == f.RequestID })
+	}
+	if len(f.Extra) > 0 {
+		rows = keep(rows, func(i int) bool { return f.MatchExtra(string(b.extra(i))) })
+	}
+	return b, rows, p.bound(n, &rows)
+}
+
+// bound drops the rows whose index the view does not see.
+func (p *plan) bound(n int, rows *[]uint16) (err error) {
+	if p.indexes().To <= p.below {
+		return nil
+	}
+	*rows = keep(*rows, func(i int) bool {
+		index, e := p.indexOf(n<<chunkBits + i)
+		err = cmp.Or(err, e)
+		return index < p.below
+	})
+	return err
+}
+
+// candidates returns the rows of block n, ascending, that the lists, the times
+// and the outcome of the plan admit.
+func (p *plan) candidates(b block, n int) []uint16 {
+	success := p.filter.Success
+	lo, hi := p.span(b, n)
+	whole := b.order() == nil || lo == 0 && hi == b.len() && p.whole(n)
+	var rows []uint16
+	switch {
+	case p.listed:
+		list := p.within(n)
+		rows = make([]uint16, 0, len(list))
+		for _, row := range list {
+			if i := int(row) % chunkRows; lo <= i && i < hi && (success == nil || b.success(i) == *success) {
+				rows = append(rows, uint16(i))
+			}
+		}
+	case success != nil:
+		rows = b.outcomes(nil, lo, hi, *success)
+	default:
+		rows = make([]uint16, hi-lo)
+		for i := range rows {
+			rows[i] = uint16(lo + i)
+		}
+	}
+	if whole {
+		return rows
+	}
+	return keep(rows, func(i int) bool { return p.admits(b.time(i)) })
+}
+
+// whole reports whether all rows of block n are in the plan's times.
+func (p *plan) whole(n int) bool {
+	least, most := p.bounds(n)
+	return p.from <= least && most < p.to
+}
+
+// span returns the rows of block n that are in the plan's times, lo ≤ row < hi;
+// all rows if they are not in the order of time.
+func (p *plan) span(b block, n int) (lo, hi int) {
+	if b.order() != nil || p.whole(n) {
+		return 0, b.len()
+	}
+	first := func(t audit.Time) int {
+		return sort.Search(b.len(), func(i int) bool { return b.time(i) >= t })
+	}
+	return first(p.from), first(p.to)
+}
+
+// keepCodes keeps the rows whose code in the column is in the set. Where many
+// are left it is cheaper to read the whole column.
+func keepCodes(rows []uint16, b block, col int, set *codeSet) []uint16 {
+	if len(rows) > b.len()/16 {
+		codes := b.codes(col, nil)
+		return keep(rows, func(i int) bool { return set.has(codes[i]) })
+	}
+	return keep(rows, func(i int) bool { return set.has(b.code(col, i)) })
+}
+
+// keep keeps, in place, the rows for which ok holds.
+func keep(rows []uint16, ok func(i int) bool) []uint16 {
+	kept := rows[:0]
+	for _, i := range rows {
+		if ok(int(i)) {
+			kept = append(kept, i)
+		}
+	}
+	return kept
+}
+
+// ordered returns block n and its selected rows by (time, index).
+func (p *plan) ordered(n int) (block, []uint16, error) {
+	b, rows, err := p.selected(n)
+	if err != nil || len(rows) < 2 || b.order() == nil {
+		return b, rows, err
+	}
+	if len(rows) < b.len()/16 {
+		slices.SortFunc(rows, func(x, y uint16) int {
+			return cmp.Or(cmp.Compare(b.time(int(x)), b.time(int(y))), cmp.Compare(x, y))
+		})
+		return b, rows, nil
+	}
+	var chosen [chunkRows]bool
+	for _, i := range rows {
+		chosen[i] = true
+	}
+	rows = rows[:0]
+	for _, i := range b.order() {
+		if chosen[i] {
+			rows = append(rows, i)
+		}
+	}
+	return b, rows, nil
+}

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/scaivault/audit"
+)
+
+// counts is how often the values of a column occur in some rows of a part.
+type counts interface {
+	count(code uint32) int64
+	// top returns a cursor before the most frequent value.
+	top() cursor
+	// all returns the counts of the first n codes; the caller may change it.
+	all(n int) []uint32
+}
+
+// cursor goes through the values that occur, the most frequent first, then by
+// code; false is the end.
+type cursor interface {
+	next() (code uint32, count int64, ok bool)
+}
+
+// tally counts rows by the values of a column, over all parts.
+type tally struct {
+	col   int
+	parts []partCounts
+	codes []uint32 // scratch
+}
+
+// partCounts is the part of a tally that counts the rows of one part.
+type partCounts struct {
+	part   part
+	dict   dictionary
+	counts counts
+}
+
+func newTally(col int) *tally { return &tally{col: col} }
+
+// add counts rows of a block.
+func (t *tally) add(p *plan, b block, rows []uint16) error {
+	n, err := t.scanned(p)
+	if err != nil {
+		return err
+	}
+	if len(rows) < b.len()/16 {
+		for _, i := range rows {
+			n.add(b.code(t.col, int(i)), 1)
+		}
+		return nil
+	}
+	t.codes = b.codes(t.col, t.codes)
+	for _, i := range rows {
+		n.add(t.codes[i], 1)
+	}
+	return nil
+}
+
+// scanned returns the counts of a part whose rows are read.
+func (t *tally) scanned(p *plan) (*scanned, error) {
+	if n := len(t.parts); n > 0 && t.parts[n-1].part == p.part {
+		return t.parts[n-1].counts.(*scanned), nil
+	}
+	d, err := p.dictionary(t.col)
+	if err != nil {
+		return nil, err
+	}
+	n := new(scanned)
+	if p.listed && len(p.narrow) < d.len() {
+		n.few = make(map[uint32]uint32)
+	} else {
+		n.many = make([]uint32, d.len())
+	}
+	t.parts = append(t.parts, partCounts{p.part, d, n})
+	return n, nil
+}
+
+// fold returns the counts by value; null is not among them.
+func (t *tally) fold() map[string]uint64 {
+	sums := make(map[string]uint64)
+	for _, p := range t.parts {
+		for c := p.counts.top(); ; {
+			code, n, ok := c.next()
+			if !ok {
+				break
+			}
+			sums[p.dict.value(code)] += uint64(n)
+		}
+	}
+	delete(sums, "")
+	return sums
+}
+
+// breakdown returns the counts by action.
+func (t *tally) breakdown() map[audit.Action]uint64 {
+	m := make(map[audit.Action]uint64)
+	for value, n := range t.fold() {
+		m[audit.Action(value)] = n
+	}
+	return m
+}
+
+// ranked is a value and its count.
+type ranked struct {
+	value string
+	n     uint64
+}
+
+// compare orders ranked values: the most frequent first, ties by name.
+func (a ranked) compare(b ranked) int {
+	return cmp.Or(cmp.Compare(b.n, a.n), strings.Compare(a.value, b.value))
+}
+
+// rank returns the first n of the values in their order.
+func rank(sums map[string]uint64, n int) []ranked {
+	list := make([]ranked, 0, len(sums))
+	for value, count := range sums {
+		list = append(list, ranked{value, count})
+	}
+	slices.SortFunc(list, ranked.compare)
+	return list[:min(n, len(list))]
+}
+
+func identityCounts(list []ranked) []audit.IdentityCount {
+	counts := make([]audit.IdentityCount, len(list))
+	for i, r := range list {
+		counts[i] = audit.IdentityCount{IdentityID: audit.IdentityID(r.value), Count: r.n}
+	}
+	return counts
+}
+
+func pathCounts(list []ranked) []audit.PathCount {
+	counts := make([]audit.PathCount, len(list))
+	for i, r := range list {
+		counts[i] = audit.PathCount{Path: audit.Path(r.value), Count: r.n}
+	}
+	return counts
+}
