@@ -24,14 +24,10 @@ type segmentRows struct {
 
 // segmentRows returns the rows that v sees, for [appendRows].
 func (v *tailView) segmentRows() *segmentRows {
-	rows := &segmentRows{
-		origin: v.tail.origin, rows: v.n, chunks: v.chunks,
+	return &segmentRows{
+		origin: v.tail.origin, rows: v.n, chunks: v.chunks, values: v.values,
 		index: func(row int) uint64 { return v.tail.first + uint64(row) },
 	}
-	for col := range v.values {
-		rows.values[col] = v.values[col]
-	}
-	return rows
 }
 
 func (r *segmentRows) at(row uint32) (c *chunk, i int) {
