@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// ints is a column of n integers in any order, in mini-blocks of 128: what an
+// ints is a column of n integers in any order, in mini-blocks of 256: what an
 // entry exceeds the mini-block's base by, in as many bits as most entries
 // need. The few that need more, or lie below, are exceptions: a rare slow
-// request or late event must not widen its 127 neighbours.
+// request or late event must not widen its 255 neighbours.
 //
 // The bytes:
 //

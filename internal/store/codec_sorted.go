@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// sorted is a column of n ascending integers, in mini-blocks of 128 that are
+// sorted is a column of n ascending integers, in mini-blocks of 256 that are
 // Elias-Fano coded. That takes two bits more than the logarithm of the mean
 // distance between neighbours, whatever the spread of these distances, finds
 // an entry without adding up those before it, and is searched without

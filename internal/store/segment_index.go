@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// spread says, for each mini-block of 128 rows, what the indexes of its rows
+// spread says, for each mini-block of 256 rows, what the indexes of its rows
 // exceed their places by, at least and at most. The bytes: the length of the
 // first column uint32; the integer columns of the least and of the greatest.
 type spread struct{ low, high ints }
@@ -71,7 +71,7 @@ func (s *segment) rowIn(n int, place int64, spread *spread) (row int, ok bool, e
 }
 
 // read sets low and high to the entries from i on, and returns their number.
-// i is a multiple of their length, which is half a mini-block.
+// i is a multiple of their length, which divides that of a mini-block.
 func (s *spread) read(low, high *[chunkRows / miniRows]int64, i int) int {
 	return min(s.low.read(low[:], i), s.high.read(high[:], i))
 }

@@ -20,7 +20,7 @@ import (
 //	groups   uint16
 //	codes, ends, text, packs  uint32 each: lengths of the parts below
 //	codes    the integer column of an entry a row: 0, or 1 + the shared text
-//	before   a uint16 a mini-block of 128 rows: the rows before it with code 0
+//	before   a uint16 a mini-block of 256 rows: the rows before it with code 0
 //	ends     of the shared texts in their text: a sorted column
 //	text     the shared texts
 //	a record a group: first uint16, the number of rows with code 0 before the

@@ -23,8 +23,8 @@ type segmentWriter struct {
 
 	// What the sections behind the blocks are made of.
 	codes [numCols][]uint32 // of posted columns, by row of the segment
-	low   []int64           // least displacement of each 128 rows
-	high  []int64           // greatest displacement of each 128 rows
+	low   []int64           // least displacement of each mini-block
+	high  []int64           // greatest displacement of each mini-block
 	hours []hourCount
 	keys  [2]lookupKeys // of request ids and producers' ids
 }

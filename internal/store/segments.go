@@ -12,8 +12,9 @@ import (
 
 // openSegments opens the segments that the manifest names and begins the logs
 // of their tenants. A segment that is damaged or gone is lost to readers, by
-// its indexes; its file stays. One that the disk does not give now is an error. A manifest that cannot be read is made anew
-// from the segments, each of which knows what it holds.
+// its indexes; its file stays. One that the disk does not give now is an error.
+// A manifest that cannot be read is made anew from the segments, each of which
+// knows what it holds.
 func (s *Store) openSegments() (*manifest, error) {
 	m, err := readManifest(s.fs, s.dir)
 	if errors.Is(err, errManifest) {
