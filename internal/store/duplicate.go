@@ -66,7 +66,7 @@ func (l *tenantLog) first(e *audit.Event, tails []part) (*audit.Event, error) {
 	origin, _, derived := e.ID.Derived()
 	derived = derived && origin == l.origin
 	for _, s := range l.segments {
-		if !derived && (e.Timestamp < s.least-around || e.Timestamp > s.most+around) {
+		if least, most := s.times(); !derived && (e.Timestamp < least-around || e.Timestamp > most+around) {
 			continue
 		}
 		if records, err := withID(s, l.origin, e.ID); err != nil || len(records) > 0 {

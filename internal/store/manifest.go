@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/vfs"
@@ -47,6 +48,15 @@ func (i *segmentInfo) file() string {
 
 const segmentSuffix = ".seg"
 
+// segmentOf is the inverse of file: what the name of a segment's file says of
+// it.
+func segmentOf(file string) (info segmentInfo, ok bool) {
+	tenant, name, _ := strings.Cut(file, "/")
+	info.Tenant = audit.TenantID(tenant)
+	_, err := fmt.Sscanf(name, "%x-%x"+segmentSuffix, &info.From, &info.To)
+	return info, err == nil && info.file() == file
+}
+
 // writeManifest replaces the manifest, durably.
 func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
 	line, err := json.Marshal(m)
@@ -81,7 +91,8 @@ func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 		return nil, fmt.Errorf("%w: %w", errManifest, err)
 	}
 	if m.Format != manifestFormat {
-		return nil, fmt.Errorf("%s: %w %d: this program reads format %d", manifestName, errFormat, m.Format, manifestFormat)
+		return nil, fmt.Errorf("%s: %w %d: this program reads format %d",
+			manifestName, errFormat, m.Format, manifestFormat)
 	}
 	return m, nil
 }

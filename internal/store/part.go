@@ -16,6 +16,8 @@ type part interface {
 	// indexes are the indexes that the rows have, From to To, in some order;
 	// no row of another part has one of them.
 	indexes() audit.IndexRange
+	// times returns times that no row lies beyond.
+	times() (least, most audit.Time)
 	// dictionary returns the values of a column.
 	dictionary(col int) (dictionary, error)
 	// postings returns the rows of the codes of a range, ascending for each of

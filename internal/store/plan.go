@@ -28,16 +28,17 @@ type restriction struct {
 	codeSet
 }
 
-// newPlan returns the plan of a part whose rows lie between two times.
-func newPlan(of part, f *audit.Filter, least, most audit.Time) *plan {
-	p := &plan{part: of, filter: f, least: least, most: most, to: audit.MaxTime + 1, below: everything}
+// newPlan returns the plan of a part.
+func newPlan(of part, f *audit.Filter) *plan {
+	p := &plan{part: of, filter: f, to: audit.MaxTime + 1, below: everything}
+	p.least, p.most = of.times()
 	if f.From != nil {
 		p.from = *f.From
 	}
 	if f.To != nil {
 		p.to = min(p.to, *f.To)
 	}
-	p.none = p.from >= p.to || most < p.from || least >= p.to
+	p.none = p.from >= p.to || p.most < p.from || p.least >= p.to
 	return p
 }
 

@@ -97,12 +97,15 @@ func (l *tenantLog) sealable() *tail {
 // seal writes the segment of a full tail and puts it in the tail's place.
 func (s *sealer) seal(l *tenantLog, t *tail) error {
 	// The tail is full: nobody writes to it, and it is read without the lock.
-	v := t.staging()
-	b, err := appendSegment(nil, l.tenant, v)
+	b, err := appendSegment(nil, l.tenant, t.staging())
 	if err != nil {
 		return err
 	}
-	info := describe(l.tenant, v, int64(len(b)))
+	written, err := openSegment(b)
+	if err != nil {
+		return err
+	}
+	info := written.info()
 	// Dying before the manifest is replaced leaves a file that it does not
 	// name, whole or not. Recovery removes it: its events are in the
 	// write-ahead log.
@@ -124,7 +127,7 @@ func (s *sealer) seal(l *tenantLog, t *tail) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], segment)
-	l.tails = append([]*tail(nil), l.tails[1:]...)
+	l.tails = slices.Clone(l.tails[1:])
 	return nil
 }
 
@@ -145,19 +148,6 @@ func (s *sealer) write(file string, b []byte) error {
 		return err
 	}
 	return vfs.WriteFile(s.store.fs, name, b)
-}
-
-// describe returns what the manifest says of a tail's segment.
-func describe(tenant audit.TenantID, v *tailView, size int64) segmentInfo {
-	info := segmentInfo{Tenant: tenant, From: v.indexes().From, To: v.indexes().To, Size: size}
-	for n, c := range v.chunks {
-		if n == 0 || c.min < info.Least {
-			info.Least = c.min
-		}
-		info.Most = max(info.Most, c.max)
-		info.Received = max(info.Received, c.received[len(c.received)-1])
-	}
-	return info
 }
 
 // close ends sealing; a pass under way is finished.

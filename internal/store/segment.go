@@ -112,6 +112,8 @@ func (s *segment) rows() int { return s.footer.rows }
 
 func (s *segment) indexes() audit.IndexRange { return s.footer.indexes }
 
+func (s *segment) times() (least, most audit.Time) { return s.footer.least, s.footer.most }
+
 func (s *segment) blocks() int { return s.footer.numBlocks() }
 
 func (s *segment) bounds(n int) (least, most audit.Time) {

@@ -63,7 +63,7 @@ var errSegment = errors.New("segment is damaged")
 
 // load maps and opens the file of a segment. It stays mapped until the process
 // ends: a reader may still be in it when the store is closed.
-func (s *Store) load(info *segmentInfo) (*sealed, error) {
+func (s *Store) load(info *segmentInfo) (*segment, error) {
 	file, err := s.fs.Open(s.dir + "/" + info.file())
 	if err != nil {
 		return nil, err
@@ -77,9 +77,10 @@ func (s *Store) load(info *segmentInfo) (*sealed, error) {
 		return nil, fmt.Errorf("%w: %w", errSegment, err)
 	}
 	if f := segment.footer; f.tenant != info.Tenant || f.indexes.From != info.From || f.indexes.To != info.To {
-		return nil, fmt.Errorf("%w: it holds the indexes %d to %d of %s", errSegment, f.indexes.From, f.indexes.To-1, f.tenant)
+		return nil, fmt.Errorf("%w: it holds the indexes %d to %d of %s",
+			errSegment, f.indexes.From, f.indexes.To-1, f.tenant)
 	}
-	return &sealed{segment, info.Least, info.Most}, nil
+	return segment, nil
 }
 
 // segmentFiles returns the names of the segments' files below the directory.
@@ -122,7 +123,8 @@ func (s *Store) removeOrphans(m *manifest) error {
 	return nil
 }
 
-// rebuildManifest makes a manifest of the segments that are there.
+// rebuildManifest makes a manifest of the segments that are there, sound or
+// damaged.
 func (s *Store) rebuildManifest() (*manifest, error) {
 	files, err := s.segmentFiles()
 	if err != nil {
@@ -130,33 +132,26 @@ func (s *Store) rebuildManifest() (*manifest, error) {
 	}
 	m := &manifest{Format: manifestFormat}
 	for _, file := range files {
-		b, err := vfs.ReadFile(s.fs, s.dir+"/"+file)
-		if err != nil {
-			return nil, err
-		}
-		segment, err := openSegment(b)
-		if err != nil {
-			s.opts.Logger.Error("a segment is damaged", "segment", file, "error", err)
+		info, ok := segmentOf(file)
+		if !ok {
 			continue
 		}
-		if info := segment.info(); info.file() == file {
-			m.Segments = append(m.Segments, info)
+		segment, err := s.load(&info)
+		if err == nil {
+			info = segment.info()
+		} else if !errors.Is(err, errSegment) {
+			return nil, err
 		}
+		// Of a damaged one the name says whose indexes are lost.
+		m.Segments = append(m.Segments, info)
 	}
 	m.sort()
 	return m, writeManifest(s.fs, s.dir, m)
 }
 
-// info returns what the manifest says of the segment. Of a damaged one the
-// latest receipt may be unknown; the log's clock is the later one anyway.
+// info returns what the manifest says of the segment.
 func (s *segment) info() segmentInfo {
 	f := s.footer
-	info := segmentInfo{Tenant: f.tenant, From: f.indexes.From, To: f.indexes.To,
-		Least: f.least, Most: f.most, Size: int64(len(s.b))}
-	if row, ok, err := s.rowOf(f.indexes.To - 1); err == nil && ok {
-		if r, err := s.record(row); err == nil {
-			info.Received = r.ReceivedAt
-		}
-	}
-	return info
+	return segmentInfo{Tenant: f.tenant, From: f.indexes.From, To: f.indexes.To,
+		Least: f.least, Most: f.most, Received: f.received, Size: int64(len(s.b))}
 }

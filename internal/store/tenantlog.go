@@ -19,7 +19,7 @@ type tenantLog struct {
 	full   chan struct{} // told when a tail is full and durable
 
 	mu       sync.RWMutex // guards all below; held while a batch is staged, never during I/O
-	segments []*sealed
+	segments []*segment
 	tails    []*tail // at least one
 	damaged  []audit.IndexRange
 	last     audit.Time // of the latest receipt
@@ -32,12 +32,6 @@ type tenantLog struct {
 // maxUnsealed bounds the events of a log that wait to be sealed, some 600 MB, if
 // its disk takes the write-ahead log but no segments.
 const maxUnsealed = 4 << 20
-
-// sealed is a segment with the times that its rows lie between.
-type sealed struct {
-	part
-	least, most audit.Time
-}
 
 // newLog returns an empty log. The first lost indexes may have been given to
 // events that are lost.
@@ -75,14 +69,11 @@ func (l *tenantLog) end() uint64 {
 	return end
 }
 
-// sealedTo returns the first index that is in no segment.
+// sealedTo returns the first index that is in no segment, sound or damaged.
 func (l *tenantLog) sealedTo() uint64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if n := len(l.segments); n > 0 {
-		return l.segments[n-1].indexes().To
-	}
-	return 0
+	return l.tails[0].first
 }
 
 func (l *tenantLog) damage() []audit.IndexRange {

@@ -28,16 +28,14 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 		if s.indexes().From >= v.size {
 			break
 		}
-		if p := newPlan(s.part, f, s.least, s.most); !p.none {
+		if p := newPlan(s, f); !p.none {
 			p.below = v.size
 			v.parts = append(v.parts, p)
 		}
 	}
 	for _, t := range l.tails {
 		if n := t.before(v.size); n > 0 {
-			tail := t.view(n, &l.mu)
-			least, most := tail.times()
-			if p := newPlan(tail, f, least, most); !p.none {
+			if p := newPlan(t.view(n, &l.mu), f); !p.none {
 				v.parts = append(v.parts, p)
 			}
 		}
