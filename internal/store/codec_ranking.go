@@ -84,16 +84,16 @@ func (r *ranking) sum(codes codeRange, most int64) (n int64) {
 	return n
 }
 
-// all returns how often the values with the first n codes occur.
-func (r *ranking) all(n int) []uint32 {
-	list := make([]uint32, n)
+// all returns how often each value occurs, by code.
+func (r *ranking) all() []uint32 {
+	list := make([]uint32, r.n)
 	var some [miniRows]int64
-	for code := 0; code < n; {
+	for code := 0; code < r.n; {
 		read := r.counts.read(some[:], code)
 		if read == 0 {
 			break
 		}
-		for i, count := range some[:min(read, n-code)] {
+		for i, count := range some[:read] {
 			list[code+i] = uint32(count)
 		}
 		code += read

@@ -20,7 +20,7 @@ func (n *count) add(t audit.Time, success bool) {
 	}
 }
 
-// at extends the times to t, before a row is counted that has it.
+// at extends the times to t, which is the first of them if nothing is counted.
 func (n *count) at(t audit.Time) {
 	if n.total == 0 || t < n.first {
 		n.first = t
@@ -39,10 +39,8 @@ func (n *count) rows(b block, rows []uint16) {
 		return
 	}
 	n.at(b.time(int(rows[0])))
-	last := b.time(int(rows[len(rows)-1]))
-	n.last = max(n.last, last)
-	n.first = min(n.first, last)
 	n.total += uint64(len(rows))
+	n.at(b.time(int(rows[len(rows)-1])))
 	for _, i := range rows {
 		if !b.success(int(i)) {
 			n.failed++

@@ -24,11 +24,11 @@ type part interface {
 	// them. listed is false where the column or a value has no list, or where
 	// there are too many to read: the rows are found by their codes.
 	postings(col int, codes codeRange) (rows []uint32, listed bool, err error)
-	// counts returns how often the values of a column occur in all rows;
-	// counted is false where the part does not know.
-	counts(col int) (n counts, counted bool, err error)
-	// failures returns how many rows failed, and hours how many rows there are
-	// in each hour that has any, ascending; where counts are known.
+	// counted reports whether the rows are in the order of time, and the part
+	// knows how often the values of a column occur in them (counts), how many
+	// failed, and how many there are in each hour that has any, ascending.
+	counted() bool
+	counts(col int) (*ranking, error)
 	failures() uint64
 	hours() ([]hourCount, error)
 	// requests returns the rows that may have the request id, ascending.

@@ -220,5 +220,3 @@ func (p *plan) within(n int) []uint32 {
 	rows := p.narrow[gallop(p.narrow, first):]
 	return rows[:gallop(rows, first+chunkRows)]
 }
-
-func (p *plan) admits(t audit.Time) bool { return p.from <= t && t < p.to }

@@ -30,15 +30,6 @@ func (s *scanned) count(code uint32) int64 {
 	return 0
 }
 
-func (s *scanned) all(n int) []uint32 {
-	list := make([]uint32, n)
-	copy(list, s.many)
-	for code, count := range s.few {
-		list[code] = count
-	}
-	return list
-}
-
 func (s *scanned) top() cursor { return &scannedCursor{s: s} }
 
 // codeCount is a code and how often it occurs.

@@ -174,13 +174,15 @@ func (s *segment) postings(col int, codes codeRange) (rows []uint32, listed bool
 	return p.lists(codes), true, nil
 }
 
+func (s *segment) counted() bool { return true }
+
 // counts returns how often the values of a column occur.
-func (s *segment) counts(col int) (counts, bool, error) {
+func (s *segment) counts(col int) (*ranking, error) {
 	w, err := s.words(col)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return &w.ranking, true, nil
+	return &w.ranking, nil
 }
 
 func (s *segment) failures() uint64 { return uint64(s.footer.rows - s.footer.successes) }

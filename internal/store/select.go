@@ -31,20 +31,21 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 	if len(f.Extra) > 0 {
 		rows = keep(rows, func(i int) bool { return f.MatchExtra(string(b.extra(i))) })
 	}
-	return b, rows, p.bound(n, &rows)
+	rows, err = p.bound(n, rows)
+	return b, rows, err
 }
 
 // bound drops the rows whose index the view does not see.
-func (p *plan) bound(n int, rows *[]uint16) (err error) {
+func (p *plan) bound(n int, rows []uint16) (seen []uint16, err error) {
 	if p.indexes().To <= p.below {
-		return nil
+		return rows, nil
 	}
-	*rows = keep(*rows, func(i int) bool {
+	seen = keep(rows, func(i int) bool {
 		index, e := p.indexOf(n<<chunkBits + i)
 		err = cmp.Or(err, e)
 		return index < p.below
 	})
-	return err
+	return seen, err
 }
 
 // candidates returns the rows of block n, ascending, that the lists, the times
@@ -52,7 +53,6 @@ func (p *plan) bound(n int, rows *[]uint16) (err error) {
 func (p *plan) candidates(b block, n int) []uint16 {
 	success := p.filter.Success
 	lo, hi := p.span(b, n)
-	whole := b.order() == nil || lo == 0 && hi == b.len() && p.whole(n)
 	var rows []uint16
 	switch {
 	case p.listed:
@@ -71,10 +71,11 @@ func (p *plan) candidates(b block, n int) []uint16 {
 			rows[i] = uint16(lo + i)
 		}
 	}
-	if whole {
+	if b.order() == nil || p.whole(n) {
 		return rows
 	}
-	return keep(rows, func(i int) bool { return p.admits(b.time(i)) })
+	times := b.times(nil)
+	return keep(rows, func(i int) bool { return p.from <= times[i] && times[i] < p.to })
 }
 
 // whole reports whether all rows of block n are in the plan's times.
@@ -89,10 +90,13 @@ func (p *plan) span(b block, n int) (lo, hi int) {
 	if b.order() != nil || p.whole(n) {
 		return 0, b.len()
 	}
-	first := func(t audit.Time) int {
-		return sort.Search(b.len(), func(i int) bool { return b.time(i) >= t })
-	}
-	return first(p.from), first(p.to)
+	return firstAt(b, p.from), firstAt(b, p.to)
+}
+
+// firstAt returns the first row of a block in the order of time that is not
+// before t, the number of rows if there is none.
+func firstAt(b block, t audit.Time) int {
+	return sort.Search(b.len(), func(i int) bool { return b.time(i) >= t })
 }
 
 // keepCodes keeps the rows whose code in the column is in the set. Where many

@@ -19,10 +19,7 @@ type span struct {
 // spanOf returns the span of the rows that the plan selects; ok is false if
 // they are none.
 func (p *plan) spanOf() (s span, ok bool, err error) {
-	if _, counted, err := p.counts(colAction); err != nil || !counted {
-		return s, false, err
-	}
-	if !p.free() || p.indexes().To > p.below {
+	if !p.counted() || !p.free() || p.indexes().To > p.below {
 		return s, false, nil
 	}
 	s = span{part: p.part, to: p.rows()}
@@ -49,16 +46,20 @@ func (s *span) first(t audit.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return n<<chunkBits + sort.Search(b.len(), func(i int) bool { return b.time(i) >= t }), nil
+	return n<<chunkBits + firstAt(b, t), nil
 }
 
+// most reports whether more than half of the rows are in the span: what is
+// read are the others then, and what they count is taken off.
+func (s *span) most() bool { return s.to-s.from > s.rows()/2 }
+
 // read calls visit with the blocks of the rows that are to be read, and which
-// of their rows these are; added says that they are in the span.
-func (s *span) read(visit func(b block, from, to int)) (added bool, err error) {
-	if s.to-s.from <= s.rows()/2 {
-		return true, s.readRows(s.from, s.to, visit)
+// of their rows these are.
+func (s *span) read(visit func(b block, from, to int)) error {
+	if s.most() {
+		return cmp.Or(s.readRows(0, s.from, visit), s.readRows(s.to, s.rows(), visit))
 	}
-	return false, cmp.Or(s.readRows(0, s.from, visit), s.readRows(s.to, s.rows(), visit))
+	return s.readRows(s.from, s.to, visit)
 }
 
 func (s *span) readRows(from, to int, visit func(b block, from, to int)) error {
@@ -76,18 +77,18 @@ func (s *span) readRows(from, to int, visit func(b block, from, to int)) error {
 	return nil
 }
 
-// failed returns how many rows of the span failed.
-func (s *span) failed() (uint64, error) {
-	var n uint64
+// count calls visit like read and returns how many rows of the span failed.
+func (s *span) count(visit func(b block, from, to int)) (failed uint64, err error) {
 	var rows []uint16
-	added, err := s.read(func(b block, from, to int) {
+	err = s.read(func(b block, from, to int) {
 		rows = b.outcomes(rows[:0], from, to, false)
-		n += uint64(len(rows))
+		failed += uint64(len(rows))
+		visit(b, from, to)
 	})
-	if !added {
-		n = s.failures() - n
+	if s.most() {
+		failed = s.failures() - failed
 	}
-	return n, err
+	return failed, err
 }
 
 // within counts the rows from ≤ time < to, at most an hour's.
@@ -99,43 +100,6 @@ func (s *span) within(from, to audit.Time) (n hourCount, err error) {
 	if of.to, err = s.first(to); err != nil {
 		return n, err
 	}
-	failed, err := of.failed()
+	failed, err := of.count(func(block, int, int) {})
 	return hourCount{total: int64(of.to - of.from), failed: int64(failed)}, err
-}
-
-// addSpan counts the rows of a span.
-func (t *tally) addSpan(s *span) error {
-	d, err := s.dictionary(t.col)
-	if err != nil {
-		return err
-	}
-	counts, _, err := s.counts(t.col)
-	if err != nil {
-		return err
-	}
-	if s.from > 0 || s.to < s.rows() {
-		if counts, err = t.scan(s, counts, d.len()); err != nil {
-			return err
-		}
-	}
-	t.parts = append(t.parts, partCounts{s.part, d, counts})
-	return nil
-}
-
-// scan returns the counts of the rows of a span of a part with n values.
-func (t *tally) scan(s *span, all counts, n int) (counts, error) {
-	var read *scanned
-	step := uint32(1)
-	if s.to-s.from > s.rows()/2 {
-		read, step = &scanned{many: all.all(n)}, ^uint32(0) // counts down
-	} else {
-		read = &scanned{many: make([]uint32, n)}
-	}
-	_, err := s.read(func(b block, from, to int) {
-		t.codes = b.codes(t.col, t.codes)
-		for _, code := range t.codes[from:to] {
-			read.add(code, step)
-		}
-	})
-	return read, err
 }

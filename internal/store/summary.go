@@ -49,30 +49,38 @@ func (c *counter) count(ctx context.Context, v *view) error {
 		if err := p.prepare(); err != nil {
 			return err
 		}
-		s, ok, err := p.spanOf()
-		switch {
-		case err != nil:
-		case ok && c.timeline.byHours():
-			err = c.addSpan(&s, p)
-		default:
-			err = p.each(ctx, c.add)
-		}
-		if err != nil {
+		if err := c.part(ctx, p); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
+// part counts the rows of a part.
+func (c *counter) part(ctx context.Context, p *plan) error {
+	if c.timeline.byHours() {
+		s, ok, err := p.spanOf()
+		if err != nil {
+			return err
+		}
+		if ok {
+			return c.addSpan(&s, p)
+		}
+	}
+	return p.each(ctx, c.add)
+}
+
 // add counts rows of a block.
 func (c *counter) add(p *plan, b block, rows []uint16) error {
 	for _, i := range rows {
-		success := b.success(int(i))
-		if c.total++; !success {
-			c.failed++
+		var failed uint64
+		if !b.success(int(i)) {
+			failed = 1
 		}
+		c.total++
+		c.failed += failed
 		if c.timeline.interval > 0 {
-			c.timeline.add(b.time(int(i)), 1, success)
+			c.timeline.add(b.time(int(i)), 1, failed)
 		}
 	}
 	for _, t := range c.tallies() {
@@ -85,17 +93,25 @@ func (c *counter) add(p *plan, b block, rows []uint16) error {
 
 // addSpan counts the rows of a span.
 func (c *counter) addSpan(s *span, p *plan) error {
-	failed, err := s.failed()
+	for _, t := range c.tallies() {
+		if err := t.begin(s); err != nil {
+			return err
+		}
+	}
+	step := uint32(1)
+	if s.most() {
+		step = ^uint32(0) // one less
+	}
+	failed, err := s.count(func(b block, from, to int) {
+		for _, t := range c.tallies() {
+			t.read(b, from, to, step)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	c.total += uint64(s.to - s.from)
 	c.failed += failed
-	for _, t := range c.tallies() {
-		if err := t.addSpan(s); err != nil {
-			return err
-		}
-	}
 	return c.timeline.addSpan(s, p.from, p.to)
 }
 
@@ -117,13 +133,11 @@ func newTimeline(q *audit.SummaryQuery) timeline {
 	return t
 }
 
-// add counts n rows of a time that succeeded or failed.
-func (t *timeline) add(at audit.Time, n uint64, success bool) {
+// add counts rows of a time, of which so many failed.
+func (t *timeline) add(at audit.Time, total, failed uint64) {
 	b := &t.buckets[(at-t.buckets[0].Start)/t.interval]
-	b.TotalEvents += n
-	if !success {
-		b.FailedEvents += n
-	}
+	b.TotalEvents += total
+	b.FailedEvents += failed
 }
 
 // byHours reports whether the timeline can be made of the counts of hours.
@@ -149,8 +163,7 @@ func (t *timeline) addSpan(s *span, from, to audit.Time) error {
 				return err
 			}
 		}
-		t.add(max(start, from), uint64(h.total-h.failed), true)
-		t.add(max(start, from), uint64(h.failed), false)
+		t.add(max(start, from), uint64(h.total), uint64(h.failed))
 	}
 	return nil
 }

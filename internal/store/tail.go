@@ -158,7 +158,9 @@ func (v *tailView) postings(col int, codes codeRange) ([]uint32, bool, error) {
 	return v.tail.dicts[col].rows[codes.from], true, nil
 }
 
-func (v *tailView) counts(int) (counts, bool, error) { return nil, false, nil }
+func (v *tailView) counted() bool { return false }
+
+func (v *tailView) counts(int) (*ranking, error) { return nil, nil }
 
 func (v *tailView) failures() uint64 { return 0 }
 

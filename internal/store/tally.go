@@ -13,8 +13,6 @@ type counts interface {
 	count(code uint32) int64
 	// top returns a cursor before the most frequent value.
 	top() cursor
-	// all returns the counts of the first n codes; the caller may change it.
-	all(n int) []uint32
 }
 
 // cursor goes through the values that occur, the most frequent first, then by
@@ -75,6 +73,39 @@ func (t *tally) scanned(p *plan) (*scanned, error) {
 	}
 	t.parts = append(t.parts, partCounts{p.part, d, n})
 	return n, nil
+}
+
+// begin begins to count the rows of a span: with those of its part, from which
+// others are taken off, or with none.
+func (t *tally) begin(s *span) error {
+	d, err := s.dictionary(t.col)
+	if err != nil {
+		return err
+	}
+	all, err := s.counts(t.col)
+	if err != nil {
+		return err
+	}
+	p := partCounts{part: s.part, dict: d, counts: all}
+	switch {
+	case s.from == 0 && s.to == s.rows(): // nothing will be read
+	case s.most():
+		p.counts = &scanned{many: all.all()}
+	default:
+		p.counts = &scanned{many: make([]uint32, d.len())}
+	}
+	t.parts = append(t.parts, p)
+	return nil
+}
+
+// read adds n for each of the rows from ≤ row < to of a block of the span that
+// was begun last.
+func (t *tally) read(b block, from, to int, n uint32) {
+	counts := t.parts[len(t.parts)-1].counts.(*scanned)
+	t.codes = b.codes(t.col, t.codes)
+	for _, code := range t.codes[from:to] {
+		counts.add(code, n)
+	}
 }
 
 // fold returns the counts by value; null is not among them.
