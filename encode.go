@@ -55,7 +55,7 @@ func appendNullable(dst []byte, s string) []byte {
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
-	for i := range len(s) {
+	for i := plain(s); i < len(s); i++ { // most strings are plain
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue

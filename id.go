@@ -33,8 +33,12 @@ func (id EventID) Valid() bool {
 // digits for the origin (the node that wrote it, 0 in the embedded store) and
 // twelve for the index. Derived ids cost no storage and sort as the log does.
 func DerivedID(origin uint16, index uint64) EventID {
-	b := append(make([]byte, 0, derivedWidth), idPrefix...)
-	return EventID(appendHex(b, uint64(origin)<<(4*indexDigits)|index&MaxIndex))
+	return EventID(AppendDerivedID(make([]byte, 0, derivedWidth), origin, index))
+}
+
+// AppendDerivedID appends the id that [DerivedID] returns to dst.
+func AppendDerivedID(dst []byte, origin uint16, index uint64) []byte {
+	return appendHex(append(dst, idPrefix...), uint64(origin)<<(4*indexDigits)|index&MaxIndex)
 }
 
 // appendHex appends the sixteen digits of a derived id.

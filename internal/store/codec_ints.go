@@ -236,3 +236,19 @@ func (c *ints) read(dst []int64, i int) int {
 	}
 	return len(dst)
 }
+
+// fill sets dst to the entries from i on.
+func (c *ints) fill(dst []int64, i int) { fillFrom(c.read, dst, i) }
+
+// fillFrom sets dst to the entries from i on of a column that reads those of
+// one mini-block; entries that there are not are 0.
+func fillFrom(read func(dst []int64, i int) int, dst []int64, i int) {
+	for len(dst) > 0 {
+		n := read(dst, i)
+		if n == 0 {
+			clear(dst)
+			return
+		}
+		dst, i = dst[n:], i+n
+	}
+}

@@ -137,6 +137,9 @@ func (s *sorted) read(dst []int64, i int) int {
 	return n
 }
 
+// fill sets dst to the entries from i on.
+func (s *sorted) fill(dst []int64, i int) { fillFrom(s.read, dst, i) }
+
 // search returns the first i from lo on, before hi, whose entry is at least v,
 // or hi.
 func (s *sorted) search(v int64, lo, hi int) int {

@@ -32,6 +32,7 @@ func TestModel(t *testing.T) {
 			"back":     m.back,
 			"query":    m.query,
 			"walk":     m.walk,
+			"scan":     m.scan,
 			"event":    m.event,
 			"secret":   m.secret,
 			"identity": m.identity,
@@ -217,6 +218,25 @@ func (m *machine) walk(t *rapid.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("walk differs (-want +got):\n%s", diff)
 	}
+}
+
+// scan reads all of it in one go, or leaves it early.
+func (m *machine) scan(t *rapid.T) {
+	tenant, l := m.tenant(t)
+	q := audit.Query{Filter: drawFilter(t)}
+	want := l.list(&q.Filter, audit.OrderAsc, l.size())
+	want = want[:min(len(want), rapid.IntRange(1, 2*len(want)+1).Draw(t, "most"))]
+	var got []audit.Record
+	var err error
+	for r, e := range m.s.Scan(t.Context(), tenant, q) {
+		if err = e; err != nil {
+			break
+		}
+		if got = append(got, *r); len(got) == len(want) {
+			break
+		}
+	}
+	compare(t, "scan", proofs(got), proofs(want), err)
 }
 
 func (m *machine) event(t *rapid.T) {

@@ -46,8 +46,8 @@ type part interface {
 	bounds(n int) (least, most audit.Time)
 	// block returns block n.
 	block(n int) (block, error)
-	// record returns the record of a row.
-	record(row int) (audit.Record, error)
+	// records appends the records of rows of block n, in the order of rows.
+	records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error)
 }
 
 // dictionary is the values of a column by code.

@@ -35,29 +35,18 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 	return v.page(rows, more)
 }
 
-// found is a row of a part.
-type found struct {
-	plan *plan
-	row  int
-}
-
 // list returns the rows of a page, and whether anything follows.
-func (v *view) list(ctx context.Context, q *audit.Query) (rows []found, more bool, err error) {
+func (v *view) list(ctx context.Context, q *audit.Query) (rows choice, more bool, err error) {
 	if q.Order == audit.OrderIndex {
 		return v.listByIndex(ctx, q)
 	}
 	if err := v.intact(); err != nil {
-		return nil, false, err
+		return rows, false, err
 	}
-	var after *place
-	if q.After != nil {
-		after = &place{q.After.Time, q.After.Index}
-	}
-	err = v.walk(ctx, q.Order != audit.OrderAsc, after, func(p *plan, row int) bool {
-		more = len(rows) == q.Limit
-		if !more {
-			rows = append(rows, found{p, row})
-		}
+	err = v.walk(ctx, q.Order != audit.OrderAsc, q.After, func(r *run, some []uint16) bool {
+		n := min(len(some), q.Limit-rows.n)
+		rows.add(r.plan, r.number, some[:n]...)
+		more = n < len(some)
 		return !more
 	})
 	return rows, more, err
@@ -65,7 +54,7 @@ func (v *view) list(ctx context.Context, q *audit.Query) (rows []found, more boo
 
 // listByIndex is list in the order of appending. Where indexes are damaged a
 // page ends, and the next one begins with the error.
-func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows []found, more bool, err error) {
+func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows choice, more bool, err error) {
 	from := q.FromIndex
 	if q.After != nil {
 		from = max(from, q.After.Index+1)
@@ -73,30 +62,31 @@ func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows []found, m
 	end, damaged := v.damagedAt(from)
 	for _, p := range v.parts {
 		r := p.indexes()
-		if r.To <= from || r.From >= end || len(rows) > q.Limit {
+		if r.To <= from || r.From >= end {
 			continue
 		}
 		if err := p.prepare(); err != nil {
-			return nil, false, err
+			return rows, false, err
 		}
-		next, err := p.listByIndex(ctx, from, q.Limit+1-len(rows))
+		next, err := p.listByIndex(ctx, from, q.Limit+1-rows.n)
 		if err != nil {
-			return nil, false, err
+			return rows, false, err
 		}
-		rows = append(rows, next...)
+		if len(next) > q.Limit-rows.n {
+			rows.addRows(p, next[:q.Limit-rows.n])
+			return rows, true, nil
+		}
+		rows.addRows(p, next)
 	}
-	if len(rows) > q.Limit {
-		return rows[:q.Limit], true, nil
-	}
-	if damaged && len(rows) == 0 {
-		return nil, false, v.intactIn(from, audit.MaxIndex)
+	if damaged && rows.n == 0 {
+		return rows, false, v.intactIn(from, audit.MaxIndex)
 	}
 	return rows, damaged, nil
 }
 
 // listByIndex returns the first n of the part's selected rows whose index is
 // not below from, by index.
-func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]found, error) {
+func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -131,42 +121,35 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]found, er
 		}
 	}
 	slices.SortFunc(all, func(a, b indexed) int { return cmp.Compare(a.index, b.index) })
-	var rows []found
+	var rows []int
 	for _, x := range all[:min(n, len(all))] {
-		rows = append(rows, found{p, x.row})
+		rows = append(rows, x.row)
 	}
 	return rows, nil
 }
 
 // listAll is listByIndex where every row is selected.
-func (p *plan) listAll(from uint64, n int) ([]found, error) {
-	var rows []found
+func (p *plan) listAll(from uint64, n int) ([]int, error) {
+	var rows []int
 	for index := from; index < min(p.indexes().To, p.below) && len(rows) < n; index++ {
 		row, ok, err := p.rowOf(index)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			rows = append(rows, found{p, row})
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
 // page returns the page of the rows.
-func (v *view) page(rows []found, more bool) (audit.Page, error) {
-	page := audit.Page{Records: make([]audit.Record, len(rows))}
-	for i, x := range rows {
-		var err error
-		if page.Records[i], err = x.plan.record(x.row); err != nil {
-			return audit.Page{}, err
-		}
-	}
-	if more {
-		last := &page.Records[len(rows)-1]
+func (v *view) page(rows choice, more bool) (page audit.Page, err error) {
+	if page.Records, err = rows.records(); err == nil && more {
+		last := &page.Records[rows.n-1]
 		page.Next = &audit.Cursor{Size: v.size, Time: last.Timestamp, Index: last.Index}
 	}
-	return page, nil
+	return page, err
 }
 
 // Event returns the event with the id, the first one if a producer used it
@@ -228,7 +211,7 @@ func withID(p part, origin uint16, id audit.EventID) ([]audit.Record, error) {
 		if int(row) >= p.rows() {
 			continue // not durable yet
 		}
-		r, err := p.record(int(row))
+		r, err := recordOf(p, int(row))
 		if err != nil {
 			return nil, err
 		}

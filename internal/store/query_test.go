@@ -171,3 +171,47 @@ func TestReturnedRecordsStay(t *testing.T) {
 		t.Errorf("page (-before +after):\n%s", diff)
 	}
 }
+
+// TestScanListsWhatPagesList compares a scan, whole and in parts that go on
+// where the one before was left, with a walk over pages, over segments that
+// overlap in time.
+func TestScanListsWhatPagesList(t *testing.T) {
+	s := open(t, vfs.NewMem(), options())
+	for i := range 60 {
+		e := event(i)
+		e.Timestamp = begin - audit.Time(i*7%13)*audit.Hour
+		put(t, s, acme, e)
+	}
+	put(t, s, bravo, event(1))
+	for name, q := range map[string]audit.Query{
+		"all":      {},
+		"filtered": {Filter: audit.Filter{Actions: []audit.Action{audit.ActionRead}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q.Order, q.Limit = audit.OrderAsc, 7
+			want := proofs(walk(t, s, acme, q))
+			size := s.Size(acme)
+			put(t, s, acme, event(100+len(want))) // not seen by the scans below
+			for _, most := range []int{1, 5, 1000} {
+				var got []audit.Record
+				after := &audit.Cursor{Size: size}
+				for more := true; more; {
+					more = false
+					next := q
+					next.After = after
+					for r, err := range s.Scan(t.Context(), acme, next) {
+						check(t, err)
+						got = append(got, *r)
+						after = &audit.Cursor{Size: size, Time: r.Timestamp, Index: r.Index}
+						if more = len(got)%most == 0; more {
+							break
+						}
+					}
+				}
+				if diff := cmp.Diff(want, proofs(got)); diff != "" {
+					t.Errorf("in parts of %d (-pages +scan):\n%s", most, diff)
+				}
+			}
+		})
+	}
+}

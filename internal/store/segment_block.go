@@ -165,19 +165,33 @@ func (s *segmentBlock) codes(col int, buf []uint32) []uint32 {
 		buf = make([]uint32, s.n)
 	}
 	buf = buf[:s.n]
+	if s.columns.pairs[col] != nil {
+		unpack(buf, &s.packed[colIdentity], 0)
+	}
+	s.fillCodes(buf, col, 0, buf)
+	return buf
+}
+
+// fillCodes sets dst to the codes from row i on. identities are those of the
+// rows; they may be dst.
+func (s *segmentBlock) fillCodes(dst []uint32, col, i int, identities []uint32) {
 	p := s.columns.pairs[col]
 	if p == nil {
-		unpack(buf, &s.packed[col], 0)
-		return buf
+		unpack(dst, &s.packed[col], i)
+		return
 	}
-	unpack(buf, &s.packed[colIdentity], 0)
 	var ranks [miniRows]int64
-	for i := 0; i < s.n; i += miniRows {
-		for k, rank := range ranks[:s.ranks[col].read(ranks[:], i)] {
-			buf[i+k] = p.code(buf[i+k], rank)
+	for len(dst) > 0 {
+		n := s.ranks[col].read(ranks[:min(len(dst), miniRows)], i)
+		if n == 0 { // a damaged column has no more
+			clear(dst)
+			return
 		}
+		for k, rank := range ranks[:n] {
+			dst[k] = p.code(identities[k], rank)
+		}
+		dst, identities, i = dst[n:], identities[n:], i+n
 	}
-	return buf
 }
 
 func (s *segmentBlock) times(buf []audit.Time) []audit.Time {

@@ -57,7 +57,7 @@ func ask(s *segment) (a answers, err error) {
 	a.Footer = []audit.Record{
 		{Index: f.indexes.From, ReceivedAt: f.least}, {Index: f.indexes.To, ReceivedAt: f.most}}
 	for row := range s.rows() {
-		r, err := s.record(row)
+		r, err := recordOf(s, row)
 		if err != nil {
 			return a, err
 		}
@@ -215,7 +215,7 @@ func TestSegmentLimits(t *testing.T) {
 		}
 		if err == nil {
 			s, _ := openSegment(b)
-			if r, err := s.record(0); err != nil || len(r.ExtraData) != size {
+			if r, err := recordOf(s, 0); err != nil || len(r.ExtraData) != size {
 				t.Errorf("text of %d bytes: read %d, %v", size, len(r.ExtraData), err)
 			}
 		}

@@ -77,10 +77,10 @@ func (s *spread) read(low, high *[chunkRows / miniRows]int64, i int) int {
 }
 
 func (s *segment) indexOf(row int) (uint64, error) {
-	r, err := s.reader(row)
+	r, err := s.reader(row >> chunkBits)
 	if err != nil {
 		return 0, err
 	}
 	defer s.readers.Put(r)
-	return r.indexOf(row), nil
+	return r.indexOf(row % chunkRows), nil
 }

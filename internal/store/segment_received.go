@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-
-	"github.com/scaivault/audit"
 )
 
 // receivedColumn is the times of receipt of a block. Events come in batches
@@ -41,13 +39,22 @@ func openReceived(b []byte, n int) (c receivedColumn, err error) {
 	return c, nil
 }
 
-// at returns the time of receipt of a row with this time.
-func (c *receivedColumn) at(row int, t audit.Time) audit.Time {
-	v := c.rows.at(row)
-	if c.listed {
-		return audit.Time(c.times.at(int(v)))
+// fill sets dst to the times of receipt from row i on, whose times are given.
+func (c *receivedColumn) fill(dst []int64, i int, times []int64) {
+	c.rows.fill(dst, i)
+	if !c.listed {
+		for k, t := range times {
+			dst[k] += t
+		}
+		return
 	}
-	return t + audit.Time(v)
+	place, at := int64(-1), int64(0) // rows that follow each other came together, mostly
+	for k, p := range dst {
+		if p != place {
+			place, at = p, c.times.at(int(p))
+		}
+		dst[k] = at
+	}
 }
 
 // appendReceived appends the times of receipt in the form that takes less.

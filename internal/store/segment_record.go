@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -12,8 +13,10 @@ type recordReader struct {
 	segment *segment
 	number  int // of the block; -1: none
 	block   segmentBlock
+	columns rowColumns // those of the block that were decoded last
 	met     [numCols]metValues
-	buf     []byte
+	text    []byte // of the rows that are being read
+	ends    []int  // of each text
 }
 
 // metValues are values of a column that a reader met, each in the place of the
@@ -26,7 +29,7 @@ type metValues struct {
 
 const (
 	leastMet = 1 << 7
-	mostMet  = 1 << 12
+	mostMet  = 1 << 14
 )
 
 // metValue is a value and its code + 1; 0 says that there is none.
@@ -49,11 +52,11 @@ func (m *metValues) value(code uint32) string {
 	return met.text
 }
 
-// reader returns a reader whose block is that of the row. Whoever is done with
-// it puts it back into s.readers.
-func (s *segment) reader(row int) (*recordReader, error) {
-	if row < 0 || row >= s.footer.rows {
-		return nil, fmt.Errorf("read row %d of a segment of %d", row, s.footer.rows)
+// reader returns a reader whose block is n. Whoever is done with it puts it
+// back into s.readers.
+func (s *segment) reader(n int) (*recordReader, error) {
+	if n < 0 || n >= s.blocks() {
+		return nil, fmt.Errorf("read block %d of a segment of %d", n, s.blocks())
 	}
 	r, _ := s.readers.Get().(*recordReader)
 	if r == nil {
@@ -66,7 +69,7 @@ func (s *segment) reader(row int) (*recordReader, error) {
 			r.met[col] = metValues{words: w, list: make([]metValue, leastMet)}
 		}
 	}
-	if n := row >> chunkBits; r.number != n {
+	if r.number != n {
 		r.number = -1
 		if err := s.open(&r.block, n); err != nil {
 			return nil, err
@@ -76,63 +79,119 @@ func (s *segment) reader(row int) (*recordReader, error) {
 	return r, nil
 }
 
-// record returns the record of a row.
-func (s *segment) record(row int) (audit.Record, error) {
-	r, err := s.reader(row)
+func (s *segment) records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error) {
+	r, err := s.reader(n)
 	if err != nil {
-		return audit.Record{}, err
+		return nil, err
 	}
 	defer s.readers.Put(r)
-	return r.record(row)
-}
-
-func (r *recordReader) indexOf(row int) uint64 {
-	return r.segment.footer.indexes.From + uint64(int64(row)+r.block.displacement(row%chunkRows))
-}
-
-func (r *recordReader) record(row int) (audit.Record, error) {
-	b, i := &r.block, row%chunkRows
-	index := r.indexOf(row)
-	id, request, extra, err := r.texts(i, index)
-	if err != nil {
-		return audit.Record{}, r.segment.damage(fmt.Errorf("block %d: %w", r.number, err))
+	for some := range slices.Chunk(rows, miniRows) {
+		if dst, err = r.records(dst, some); err != nil {
+			return nil, s.damage(fmt.Errorf("block %d: %w", n, err))
+		}
 	}
-	t := b.time(i)
+	return dst, nil
+}
+
+// indexOf returns the index of row i of the block.
+func (r *recordReader) indexOf(i int) uint64 { return r.index(i, r.block.displacement(i)) }
+
+func (r *recordReader) index(i int, displacement int64) uint64 {
+	return r.segment.footer.indexes.From + uint64(int64(r.number<<chunkBits+i)+displacement)
+}
+
+// records appends the records of up to miniRows rows. Rows that lie close are
+// decoded together.
+func (r *recordReader) records(dst []audit.Record, rows []uint16) ([]audit.Record, error) {
+	c := &r.columns
+	first, last := slices.Min(rows), slices.Max(rows)
+	close := int(last-first) < min(2*len(rows), len(c.times))
+	if close {
+		c.load(&r.block, int(first), int(last)+1)
+	}
+	begin := len(dst)
+	r.text, r.ends = r.text[:0], r.ends[:0]
+	for _, row := range rows {
+		if i := int(row); !close {
+			c.load(&r.block, i, i+1)
+		}
+		dst = append(dst, r.record(int(row)))
+		if err := r.addTexts(int(row), dst[len(dst)-1].Index); err != nil {
+			return nil, err
+		}
+	}
+	r.cutTexts(dst[begin:])
+	return dst, nil
+}
+
+// record returns the record of row i of the block, which is loaded, without
+// its texts.
+func (r *recordReader) record(i int) audit.Record {
+	c := &r.columns
+	k := i - c.first
+	value := func(col int) string { return r.met[col].value(c.codes[col][k]) }
 	return audit.Record{
 		Event: audit.Event{
-			ID:           audit.EventID(id),
-			Timestamp:    t,
-			Action:       audit.Action(r.value(colAction, i)),
-			IdentityType: audit.IdentityType(r.value(colType, i)),
-			IdentityID:   audit.IdentityID(r.value(colIdentity, i)),
-			SecretPath:   audit.Path(r.value(colPath, i)),
-			SourceIP:     r.value(colIP, i),
-			UserAgent:    r.value(colAgent, i),
-			Success:      b.success(i),
-			DurationMS:   int32(b.duration.at(i)),
-			RequestID:    request,
-			ExtraData:    extra,
+			Timestamp:    audit.Time(c.times[k]),
+			Action:       audit.Action(value(colAction)),
+			IdentityType: audit.IdentityType(value(colType)),
+			IdentityID:   audit.IdentityID(value(colIdentity)),
+			SecretPath:   audit.Path(value(colPath)),
+			SourceIP:     value(colIP),
+			UserAgent:    value(colAgent),
+			Success:      r.block.success(i),
+			DurationMS:   int32(c.duration[k]),
 		},
-		Index:      index,
-		ReceivedAt: b.received.at(i, t),
-	}, nil
-}
-
-// texts returns the texts of row i of the block.
-func (r *recordReader) texts(i int, index uint64) (id, request, extra string, err error) {
-	b := &r.block
-	r.buf = b.producer.append(r.buf[:0], i)
-	if len(r.buf) == 0 {
-		r.buf = append(r.buf, audit.DerivedID(r.segment.footer.origin, index)...)
+		Index:      r.index(i, c.displacement[k]),
+		ReceivedAt: audit.Time(c.received[k]),
 	}
-	ends := [2]int{0: len(r.buf)}
-	r.buf = b.requests.append(r.buf, i)
-	ends[1] = len(r.buf)
-	data, err := b.extras.at(&b.group, i)
-	r.buf = append(r.buf, data...)
-	text := string(r.buf)
-	return text[:ends[0]], text[ends[0]:ends[1]], text[ends[1]:], err
 }
 
-// value returns the value of a column in row i of the block.
-func (r *recordReader) value(col, i int) string { return r.met[col].value(r.block.code(col, i)) }
+// addTexts appends the texts of row i of the block.
+func (r *recordReader) addTexts(i int, index uint64) error {
+	b, begin := &r.block, len(r.text)
+	r.text = b.producer.append(r.text, i)
+	if len(r.text) == begin {
+		r.text = audit.AppendDerivedID(r.text, r.segment.footer.origin, index)
+	}
+	r.ends = append(r.ends, len(r.text))
+	r.text = b.requests.append(r.text, i)
+	r.ends = append(r.ends, len(r.text))
+	extra, err := b.extras.at(&b.group, i)
+	r.text = append(r.text, extra...)
+	r.ends = append(r.ends, len(r.text))
+	return err
+}
+
+// cutTexts gives the records their texts. They share one string: a page of
+// records is kept or dropped as a whole.
+func (r *recordReader) cutTexts(records []audit.Record) {
+	text, at := string(r.text), 0
+	for i := range records {
+		e, ends := &records[i], r.ends[numTexts*i:]
+		e.ID = audit.EventID(text[at:ends[textID]])
+		e.RequestID = text[ends[textID]:ends[textRequest]]
+		e.ExtraData = text[ends[textRequest]:ends[textExtra]]
+		at = ends[textExtra]
+	}
+}
+
+// rowColumns are rows of a block, decoded.
+type rowColumns struct {
+	first                                   int
+	times, received, duration, displacement [2 * miniRows]int64
+	codes                                   [numCols][2 * miniRows]uint32
+}
+
+// load decodes the rows from ≤ row < to.
+func (c *rowColumns) load(b *segmentBlock, from, to int) {
+	n := to - from
+	c.first = from
+	b.timestamp.fill(c.times[:n], from)
+	b.duration.fill(c.duration[:n], from)
+	b.indexes.fill(c.displacement[:n], from)
+	b.received.fill(c.received[:n], from, c.times[:n])
+	for col := range c.codes {
+		b.fillCodes(c.codes[col][:n], col, from, c.codes[colIdentity][:n])
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,7 +102,7 @@ func BenchmarkSegment(b *testing.B) {
 	b.Run("sequential", func(b *testing.B) {
 		row := 0
 		for b.Loop() {
-			if _, err := s.record(row); err != nil {
+			if _, err := recordOf(s, row); err != nil {
 				b.Fatal(err)
 			}
 			if row++; row == s.rows() {
@@ -109,10 +110,32 @@ func BenchmarkSegment(b *testing.B) {
 			}
 		}
 	})
+	b.Run("lines", func(b *testing.B) {
+		rows := make([]uint16, chunkRows)
+		for i := range rows {
+			rows[i] = uint16(i)
+		}
+		var records []audit.Record
+		var line []byte
+		n, block := 0, 0
+		for b.Loop() {
+			for some := range slices.Chunk(rows, scanRows) {
+				if records, err = s.records(records[:0], block, some); err != nil {
+					b.Fatal(err)
+				}
+				for i := range records {
+					line = records[i].AppendLine(line[:0])
+				}
+				n += len(records)
+			}
+			block = (block + 1) % (s.blocks() - 1)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
+	})
 	b.Run("random", func(b *testing.B) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for b.Loop() {
-			if _, err := s.record(r.IntN(s.rows())); err != nil {
+			if _, err := recordOf(s, r.IntN(s.rows())); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -127,7 +150,7 @@ func BenchmarkSegment(b *testing.B) {
 	})
 	ids := make([]string, 1000)
 	for i := range ids {
-		rec, err := s.record(i * 997)
+		rec, err := recordOf(s, i*997)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -179,19 +179,45 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
+// checkRecords reads rows that lie close and rows that do not, in both orders.
+func checkRecords(t fataler, s *segment, records []audit.Record) {
+	t.Helper()
+	for n := range s.blocks() {
+		for _, step := range []int{1, 3, 1000} {
+			var rows []uint16
+			var want []audit.Record
+			for i := 0; i < chunkRows && n<<chunkBits+i < len(records); i += step {
+				rows, want = append(rows, uint16(i)), append(want, records[n<<chunkBits+i])
+			}
+			for range 2 {
+				got, err := s.records(nil, n, rows)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(want, got) {
+					t.Fatalf("block %d, every %d rows:\n%s", n, step, gocmp.Diff(want, got))
+				}
+				slices.Reverse(rows)
+				slices.Reverse(want)
+			}
+		}
+	}
+}
+
 // checkPart compares what a part answers with its records.
 func checkPart(t fataler, s *segment, records []audit.Record) {
 	t.Helper()
 	got := make([]audit.Record, s.rows())
 	for row := range got {
 		var err error
-		if got[row], err = s.record(row); err != nil {
+		if got[row], err = recordOf(s, row); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if diff := gocmp.Diff(records, got); diff != "" {
 		t.Fatalf("records (-want +got):\n%s", diff)
 	}
+	checkRecords(t, s, records)
 	checkFooter(t, s, records)
 	checkBlocks(t, s, records)
 	for col := range numCols {
@@ -384,7 +410,7 @@ func TestSegmentConcurrently(t *testing.T) {
 	for n := range 4 {
 		readers.Go(func() {
 			for row := n; row < len(records); row += 7 {
-				if r, err := s.record(row); err != nil || r != records[row] {
+				if r, err := recordOf(s, row); err != nil || r != records[row] {
 					t.Errorf("row %d: %v, %v; want %v", row, r, err, records[row])
 					return
 				}

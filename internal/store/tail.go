@@ -212,8 +212,15 @@ func (v *tailView) block(n int) (block, error) {
 	return &chunkBlock{v.chunks[n], min(chunkRows, v.n-n<<chunkBits)}, nil
 }
 
+func (v *tailView) records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error) {
+	for _, i := range rows {
+		dst = append(dst, v.record(n<<chunkBits+int(i)))
+	}
+	return dst, nil
+}
+
 // record returns the record of a row.
-func (v *tailView) record(row int) (audit.Record, error) {
+func (v *tailView) record(row int) audit.Record {
 	c, i := v.chunks[row>>chunkBits], row%chunkRows
 	value := func(col int) string { return v.values[col][c.codes[col][i]] }
 	start := uint32(0)
@@ -244,7 +251,7 @@ func (v *tailView) record(row int) (audit.Record, error) {
 		},
 		Index:      index,
 		ReceivedAt: c.received[i],
-	}, nil
+	}
 }
 
 // chunkBlock is the first rows of a chunk as a block.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/scaivault/audit"
 )
@@ -30,19 +31,38 @@ func before(a, b place, desc bool) bool {
 
 // run is the selected rows of one block that a walk has still to visit.
 type run struct {
-	plan  *plan
-	block block
-	first int      // row of the block's first row in its part
-	rows  []uint16 // in the order of the walk
-	place place    // of the first of them
+	plan   *plan
+	number int // of the block
+	block  block
+	rows   []uint16 // in the order of the walk
+	place  place    // of the first of them
+}
+
+// at returns the place of the run's k-th row.
+func (r *run) at(k int) (place, error) {
+	i := int(r.rows[k])
+	index, err := r.plan.indexOf(r.number<<chunkBits + i)
+	return place{r.block.time(i), index}, err
 }
 
 // locate finds the place of the run's first row.
-func (r *run) locate() error {
-	i := int(r.rows[0])
-	index, err := r.plan.indexOf(r.first + i)
-	r.place = place{r.block.time(i), index}
+func (r *run) locate() (err error) {
+	r.place, err = r.at(0)
 	return err
+}
+
+// ahead returns how many rows of the run, at least one, come before bound.
+func (r *run) ahead(bound place, desc bool) (n int, err error) {
+	n = len(r.rows)
+	last, err := r.at(n - 1)
+	if err != nil || before(last, bound, desc) {
+		return n, err
+	}
+	return 1 + sort.Search(n-1, func(k int) bool {
+		p, e := r.at(k + 1)
+		err = cmp.Or(err, e)
+		return !before(p, bound, desc)
+	}), err
 }
 
 // runs is a heap of runs, ordered by the place of each.
@@ -61,10 +81,20 @@ func (h *runs) Pop() any {
 	return r
 }
 
-// drop removes the first row of the first run.
-func (h *runs) drop() error {
+// second returns the place of the run after the first one.
+func (h *runs) second() (p place, ok bool) {
+	for _, r := range h.list[min(1, len(h.list)):min(3, len(h.list))] {
+		if !ok || before(r.place, p, h.desc) {
+			p, ok = r.place, true
+		}
+	}
+	return p, ok
+}
+
+// drop removes the first n rows of the first run.
+func (h *runs) drop(n int) error {
 	r := h.list[0]
-	if r.rows = r.rows[1:]; len(r.rows) == 0 {
+	if r.rows = r.rows[n:]; len(r.rows) == 0 {
 		heap.Pop(h)
 		return nil
 	}
@@ -122,38 +152,68 @@ func (h *stops) enter(p *plan) error {
 }
 
 // walk visits the selected rows by (time, index), descending or ascending,
-// those beyond after if it is not nil, until visit returns false. A part is
-// prepared and a block is opened only when it may hold the next row: in a log
-// that grows in order of time, the newest rows cost one block.
-func (v *view) walk(ctx context.Context, desc bool, after *place, visit func(p *plan, row int) bool) error {
-	h, closed := &runs{desc: desc}, v.stops(desc, after)
+// those beyond after if it is not nil, until visit returns false. It is called
+// with rows of one block that follow each other. A part is prepared and a block
+// is opened only when it may hold the next row: in a log that grows in order of
+// time, the newest rows cost one block.
+func (v *view) walk(ctx context.Context, desc bool, after *audit.Cursor, visit func(r *run, rows []uint16) bool) error {
+	var beyond *place
+	if after != nil {
+		beyond = &place{after.Time, after.Index}
+	}
+	h, closed := &runs{desc: desc}, v.stops(desc, beyond)
 	for {
-		for len(closed.list) > 0 && (len(h.list) == 0 || !before(h.list[0].place, closed.list[0].edge, desc)) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s := heap.Pop(closed).(stop)
-			var err error
-			if s.n == whole {
-				err = closed.enter(s.plan)
-			} else {
-				err = h.open(s, after)
-			}
-			if err != nil {
-				return err
-			}
+		if err := closed.pass(ctx, h, beyond); err != nil {
+			return err
 		}
 		if len(h.list) == 0 {
 			return nil
 		}
 		r := h.list[0]
-		if !visit(r.plan, r.first+int(r.rows[0])) {
+		n := len(r.rows)
+		if bound, ok := closed.bound(h); ok {
+			var err error
+			if n, err = r.ahead(bound, desc); err != nil {
+				return err
+			}
+		}
+		if !visit(r, r.rows[:n]) {
 			return nil
 		}
-		if err := h.drop(); err != nil {
+		if err := h.drop(n); err != nil {
 			return err
 		}
 	}
+}
+
+// pass opens what may hold a row that comes before those of the runs.
+func (h *stops) pass(ctx context.Context, opened *runs, after *place) error {
+	for len(h.list) > 0 && (len(opened.list) == 0 || !before(opened.list[0].place, h.list[0].edge, h.desc)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s := heap.Pop(h).(stop)
+		var err error
+		if s.n == whole {
+			err = h.enter(s.plan)
+		} else {
+			err = opened.open(s, after)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bound returns the place that rows of the first run have to come before to
+// come before all others.
+func (h *stops) bound(opened *runs) (bound place, ok bool) {
+	bound, ok = opened.second()
+	if len(h.list) > 0 && (!ok || before(h.list[0].edge, bound, h.desc)) {
+		return h.list[0].edge, true
+	}
+	return bound, ok
 }
 
 // stops returns the parts that may hold selected rows.
@@ -182,7 +242,7 @@ func (h *runs) open(s stop, after *place) error {
 	if h.desc {
 		slices.Reverse(rows)
 	}
-	r := &run{plan: s.plan, block: b, first: s.n << chunkBits, rows: rows}
+	r := &run{plan: s.plan, number: s.n, block: b, rows: rows}
 	for ; len(r.rows) > 0; r.rows = r.rows[1:] {
 		if err := r.locate(); err != nil {
 			return err
