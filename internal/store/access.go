@@ -45,6 +45,7 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 	}
 	l := s.reader(tenant)
 	v := l.read(&q.Filter, size)
+	defer v.close()
 	list, err := v.accesses(ctx)
 	if err != nil {
 		return audit.AccessPage{}, err
@@ -154,6 +155,7 @@ func (l *tenantLog) rotated(ctx context.Context, path audit.Path, size uint64) (
 	success := true
 	v := l.read(&audit.Filter{SecretPath: path, Success: &success,
 		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, size)
+	defer v.close()
 	var all count
 	err := v.each(ctx, func(_ *plan, b block, rows []uint16) error {
 		all.rows(b, rows)

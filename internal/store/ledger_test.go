@@ -246,5 +246,5 @@ func (l *ledger) driveOne(ctx context.Context, s *store.Store, c *clock, rnd *ra
 			}
 		}
 	}
-	return nil
+	return s.Seal(ctx)
 }

@@ -97,6 +97,15 @@ func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 	return m, nil
 }
 
+// replace names a segment in the place of others.
+func (m *manifest) replace(info segmentInfo, others []*segment) {
+	m.Segments = slices.DeleteFunc(slices.Clone(m.Segments), func(i segmentInfo) bool {
+		return slices.ContainsFunc(others, func(s *segment) bool { return s.info() == i })
+	})
+	m.Segments = append(m.Segments, info)
+	m.sort()
+}
+
 // sort orders the segments by tenant and index.
 func (m *manifest) sort() {
 	slices.SortFunc(m.Segments, func(a, b segmentInfo) int {

@@ -28,6 +28,7 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 		q.Limit = audit.DefaultLimit
 	}
 	v := s.reader(tenant).read(&q.Filter, size)
+	defer v.close()
 	rows, more, err := v.list(ctx, &q)
 	if err != nil {
 		return audit.Page{}, err
@@ -181,7 +182,9 @@ func (s *Store) Event(_ context.Context, tenant audit.TenantID, id audit.EventID
 // known returns the durable events with the id, by index.
 func (l *tenantLog) known(id audit.EventID) ([]audit.Record, error) {
 	var records []audit.Record
-	for _, p := range l.read(&audit.Filter{}, everything).parts {
+	v := l.read(&audit.Filter{}, everything)
+	defer v.close()
+	for _, p := range v.parts {
 		found, err := withID(p, l.origin, id)
 		if err != nil {
 			return nil, err

@@ -251,6 +251,7 @@ func (l *tenantLog) replayLines(s *section) error {
 		t.insert(&e, s.received)
 		t.visible = t.staged
 	}
+	l.unsealed.Add(int64(s.count))
 	l.roll(l.limit)
 	return nil
 }

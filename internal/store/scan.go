@@ -23,6 +23,7 @@ func (s *Store) Scan(ctx context.Context, tenant audit.TenantID, q audit.Query) 
 			size = q.After.Size
 		}
 		v := s.reader(tenant).read(&q.Filter, size)
+		defer v.close()
 		if err := v.intact(); err != nil {
 			yield(nil, err)
 			return

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -15,13 +17,20 @@ import (
 // wake it at once.
 const sealInterval = 10 * time.Second
 
-// sealer turns full and old tails into segments. One goroutine runs it.
+// sealer turns full and old tails into segments, and small segments into larger
+// ones. One goroutine runs it.
 type sealer struct {
 	store    *Store
 	manifest *manifest
-	once     sync.Once     // of close
-	stop     chan struct{} // closed by close
-	stopped  chan struct{} // run has returned
+	all      chan chan<- error // requests to seal all there is
+	once     sync.Once         // of close
+	stop     chan struct{}     // closed by close
+	stopped  chan struct{}     // run has returned
+}
+
+func newSealer(s *Store, m *manifest) *sealer {
+	return &sealer{store: s, manifest: m,
+		all: make(chan chan<- error), stop: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 // run seals until close.
@@ -30,32 +39,78 @@ func (s *sealer) run() {
 	tick := time.NewTicker(sealInterval)
 	defer tick.Stop()
 	for {
+		var answer chan<- error
 		select {
 		case <-s.stop:
 			return
+		case answer = <-s.all:
+			s.await(s.store.rollAll())
 		case <-s.store.full:
 		case <-tick.C:
 		}
-		if err := s.pass(audit.TimeOf(s.store.opts.Clock())); err != nil {
-			s.store.opts.Logger.Error("events cannot be sealed; they stay in memory and in the write-ahead log",
+		err := s.pass()
+		if err != nil {
+			s.store.opts.Logger.Error("events cannot be sealed or merged; they stay where they are",
 				"error", err)
+		}
+		if answer != nil {
+			answer <- err
 		}
 	}
 }
 
-// pass seals what is full or old, and removes the files of the write-ahead log
-// that hold nothing else.
-func (s *sealer) pass(now audit.Time) error {
-	for _, tenant := range s.store.Tenants() {
-		l := s.store.find(tenant)
-		l.age(now - audit.Time(s.store.opts.SealAfter.Microseconds()))
+// pass seals what is full or old or too much, merges what is small, and removes
+// the files of the write-ahead log that hold nothing else. A log whose sealing
+// fails does not keep the others from it; the next pass tries again.
+func (s *sealer) pass() error {
+	now := audit.TimeOf(s.store.opts.Clock())
+	s.store.rollOld(now)
+	s.store.rollLargest()
+	errs := []error{s.sealFull()}
+	for errs[0] == nil && !s.closing() {
+		merged, err := s.mergeOne()
+		errs = append(errs, err)
+		if !merged {
+			break
+		}
+		// Sealing comes first: what waits for it is in memory.
+		errs = append(errs, s.sealFull())
+	}
+	return errors.Join(append(errs, s.drop(now))...)
+}
+
+// await waits until groups are durable or have failed.
+func (s *sealer) await(groups []*group) {
+	for _, g := range groups {
+		select {
+		case <-g.done:
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+func (s *sealer) closing() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// sealFull seals the tails that are full and durable.
+func (s *sealer) sealFull() error {
+	var errs []error
+	for _, l := range s.store.allLogs() {
 		for t := l.sealable(); t != nil; t = l.sealable() {
 			if err := s.seal(l, t); err != nil {
-				return fmt.Errorf("seal %s: %w", tenant, err)
+				errs = append(errs, fmt.Errorf("seal %s: %w", l.tenant, err))
+				break
 			}
 		}
 	}
-	return s.drop(now)
+	return errors.Join(errs...)
 }
 
 // drop removes the files of the write-ahead log that hold nothing that is not
@@ -75,15 +130,6 @@ func (s *sealer) drop(now audit.Time) error {
 	return s.store.wal.remove(files)
 }
 
-// age ends the present tail if it began before a time.
-func (l *tenantLog) age(before audit.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t := l.tail(); t.staged > 0 && t.since <= before {
-		l.roll(0)
-	}
-}
-
 // sealable returns the first tail if it is full and durable, or nil.
 func (l *tenantLog) sealable() *tail {
 	l.mu.RLock()
@@ -97,29 +143,8 @@ func (l *tenantLog) sealable() *tail {
 // seal writes the segment of a full tail and puts it in the tail's place.
 func (s *sealer) seal(l *tenantLog, t *tail) error {
 	// The tail is full: nobody writes to it, and it is read without the lock.
-	b, err := appendSegment(nil, l.tenant, t.staging())
+	segment, err := s.create(l.tenant, t.staging().segmentRows(), nil)
 	if err != nil {
-		return err
-	}
-	written, err := openSegment(b)
-	if err != nil {
-		return err
-	}
-	info := written.info()
-	// Dying before the manifest is replaced leaves a file that it does not
-	// name, whole or not. Recovery removes it: its events are in the
-	// write-ahead log.
-	if err := s.write(info.file(), b); err != nil {
-		return err
-	}
-	segment, err := s.store.load(&info)
-	if err != nil {
-		return err
-	}
-	next := *s.manifest
-	next.Segments = append(slices.Clone(next.Segments), info)
-	next.sort()
-	if err := s.publish(&next); err != nil {
 		return err
 	}
 	// Dying from here on leaves the events in the segment and in the
@@ -128,7 +153,38 @@ func (s *sealer) seal(l *tenantLog, t *tail) error {
 	defer l.mu.Unlock()
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], segment)
 	l.tails = slices.Clone(l.tails[1:])
+	l.unsealed.Add(-int64(t.staged))
 	return nil
+}
+
+// create writes a segment of the rows, durably, and names it in the manifest in
+// the place of others.
+func (s *sealer) create(tenant audit.TenantID, rows *segmentRows, replaced []*segment) (*segment, error) {
+	b, err := appendRows(nil, tenant, rows)
+	if err != nil {
+		return nil, err
+	}
+	written, err := openSegment(b)
+	if err != nil {
+		return nil, err
+	}
+	info := written.info()
+	// Dying before the manifest is replaced leaves a file that it does not
+	// name, whole or not. Recovery removes it: its events are where they were.
+	if err := s.write(info.file(), b); err != nil {
+		return nil, err
+	}
+	segment, err := s.store.load(&info)
+	if err != nil {
+		return nil, err
+	}
+	next := *s.manifest
+	next.replace(info, replaced)
+	if err := s.publish(&next); err != nil {
+		segment.release()
+		return nil, err
+	}
+	return segment, nil
 }
 
 // publish replaces the manifest. After an error the disk may have the old one
@@ -150,8 +206,29 @@ func (s *sealer) write(file string, b []byte) error {
 	return vfs.WriteFile(s.store.fs, name, b)
 }
 
-// close ends sealing; a pass under way is finished.
+// close ends sealing; a segment that is being written is finished.
 func (s *sealer) close() {
 	s.once.Do(func() { close(s.stop) })
 	<-s.stopped
+}
+
+// Seal puts all events that were acknowledged before the call into segments,
+// merges the small ones of them, and removes what the write-ahead log need not
+// keep any more. It returns when that is done: the log is at its smallest then,
+// and opened in the least time.
+func (s *Store) Seal(ctx context.Context) error {
+	done := make(chan error, 1)
+	select {
+	case s.sealer.all <- done:
+	case <-s.sealer.stopped:
+		return audit.Errorf(audit.CodeUnavailable, "the store is closed")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

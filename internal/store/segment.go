@@ -14,6 +14,9 @@ import (
 // read. It is safe for concurrent use.
 type segment struct {
 	b        []byte
+	unmap    func() error // nil if b is not mapped
+	users    atomic.Int64 // the log that it is part of, and views; unmapped when none is left
+	alone    bool         // it cannot be merged; the sealer's
 	footer   *footer
 	sections atomic.Uint32   // a bit a section that has its checksum
 	checked  []atomic.Uint64 // a bit a block that has its checksum
@@ -29,7 +32,19 @@ func openSegment(b []byte) (*segment, error) {
 		return nil, fmt.Errorf("open segment: %w", err)
 	}
 	s := &segment{b: b, footer: f, checked: make([]atomic.Uint64, (f.numBlocks()+63)/64)}
+	s.users.Store(1)
 	return s, nil
+}
+
+// hold keeps the segment mapped until release.
+func (s *segment) hold() { s.users.Add(1) }
+
+// release ends a hold, or that of the log when another segment has taken its
+// place.
+func (s *segment) release() {
+	if s.users.Add(-1) == 0 && s.unmap != nil {
+		_ = s.unmap() // fails only for what is no mapping
+	}
 }
 
 // damage returns the error of a piece that cannot be read, nil for nil.
@@ -64,6 +79,21 @@ func (s *segment) section(i int) ([]byte, error) {
 	}
 	s.sections.Or(1 << i)
 	return b, nil
+}
+
+// verify reads all of the segment.
+func (s *segment) verify() error {
+	for n := range s.blocks() {
+		if _, ok := s.bytes(s.footer.block(n).extent); !ok {
+			return s.damage(fmt.Errorf("block %d: checksum mismatch", n))
+		}
+	}
+	for i, x := range s.footer.sections {
+		if _, ok := s.bytes(x); !ok {
+			return s.damage(fmt.Errorf("section %d: checksum mismatch", i))
+		}
+	}
+	return nil
 }
 
 // open sets b to block n.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,22 +62,25 @@ func (s *Store) openSealed(info *segmentInfo) error {
 // errSegment is in the chain of the error of a segment that is damaged.
 var errSegment = errors.New("segment is damaged")
 
-// load maps and opens the file of a segment. It stays mapped until the process
-// ends: a reader may still be in it when the store is closed.
+// load maps and opens the file of a segment. It stays mapped as long as the log
+// or a view has it: when the store is closed until the process ends, since a
+// reader may still be in it.
 func (s *Store) load(info *segmentInfo) (*segment, error) {
 	file, err := s.fs.Open(s.dir + "/" + info.file())
 	if err != nil {
 		return nil, err
 	}
-	b, err := vfs.Map(file)
+	b, unmap, err := vfs.Map(file)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
 	segment, err := openSegment(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSegment, err)
+		return nil, errors.Join(fmt.Errorf("%w: %w", errSegment, err), unmap())
 	}
+	segment.unmap = unmap
 	if f := segment.footer; f.tenant != info.Tenant || f.indexes.From != info.From || f.indexes.To != info.To {
+		segment.release()
 		return nil, fmt.Errorf("%w: it holds the indexes %d to %d of %s",
 			errSegment, f.indexes.From, f.indexes.To-1, f.tenant)
 	}
@@ -124,29 +128,84 @@ func (s *Store) removeOrphans(m *manifest) error {
 }
 
 // rebuildManifest makes a manifest of the segments that are there, sound or
-// damaged.
+// damaged. Of a damaged one the name says whose indexes are lost.
 func (s *Store) rebuildManifest() (*manifest, error) {
 	files, err := s.segmentFiles()
 	if err != nil {
 		return nil, err
 	}
-	m := &manifest{Format: manifestFormat}
+	var sound, lost []segmentInfo
 	for _, file := range files {
 		info, ok := segmentOf(file)
 		if !ok {
 			continue
 		}
 		segment, err := s.load(&info)
-		if err == nil {
-			info = segment.info()
-		} else if !errors.Is(err, errSegment) {
+		switch {
+		case err == nil:
+			sound = append(sound, segment.info())
+			segment.release()
+		case errors.Is(err, errSegment):
+			lost = append(lost, info)
+		default:
 			return nil, err
 		}
-		// Of a damaged one the name says whose indexes are lost.
-		m.Segments = append(m.Segments, info)
 	}
+	m := &manifest{Format: manifestFormat, Segments: consistent(sound, lost)}
 	m.sort()
 	return m, writeManifest(s.fs, s.dir, m)
+}
+
+// consistent returns segments that share no index. A crash may leave a segment
+// beside those that it was merged from: it stands for them. Of a damaged one
+// that shares indexes with sound ones nothing is kept but what it alone may
+// have held, as segments that are gone.
+func consistent(sound, lost []segmentInfo) []segmentInfo {
+	var kept []segmentInfo
+	for _, info := range widestFirst(sound) {
+		if !slices.ContainsFunc(kept, info.overlaps) {
+			kept = append(kept, info)
+		}
+	}
+	for _, info := range widestFirst(lost) {
+		kept = append(kept, info.without(kept)...)
+	}
+	return kept
+}
+
+// widestFirst sorts segments by the number of their indexes.
+func widestFirst(list []segmentInfo) []segmentInfo {
+	slices.SortFunc(list, func(a, b segmentInfo) int {
+		return cmp.Or(cmp.Compare(b.To-b.From, a.To-a.From), cmp.Compare(a.From, b.From))
+	})
+	return list
+}
+
+// overlaps reports whether two segments share an index.
+func (i segmentInfo) overlaps(of segmentInfo) bool {
+	return i.Tenant == of.Tenant && i.From < of.To && of.From < i.To
+}
+
+// without returns the ranges of i that others do not overlap.
+func (i segmentInfo) without(others []segmentInfo) []segmentInfo {
+	left := []segmentInfo{i}
+	for _, o := range others {
+		var next []segmentInfo
+		for _, l := range left {
+			if !l.overlaps(o) {
+				next = append(next, l)
+				continue
+			}
+			if l.From < o.From {
+				next = append(next, segmentInfo{Tenant: l.Tenant, From: l.From, To: o.From})
+			}
+			if o.To < l.To {
+				next = append(next, segmentInfo{Tenant: l.Tenant, From: o.To, To: l.To})
+			}
+		}
+		left = next
+	}
+	return left
 }
 
 // info returns what the manifest says of the segment.

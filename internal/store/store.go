@@ -16,13 +16,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scaivault/audit"
@@ -44,10 +47,15 @@ type Options struct {
 	// CommitTimeout is how long an append waits for the disk; default 5 s.
 	CommitTimeout time.Duration
 	// SealEvents is the number of a tenant's events in memory that are sealed
-	// into a segment; default 1,048,576, at most 4 times that.
+	// into a segment; default 262,144, at most twice that. Segments are merged
+	// up to four times as many.
 	SealEvents int
 	// SealAfter is how long events stay in memory that are fewer; default 24 h.
 	SealAfter time.Duration
+	// TailEvents is the number of all tenants' events in memory from which on
+	// the largest of them are sealed; default 1,048,576, some 350 MB. Four times
+	// as many are refused with [audit.CodeUnavailable].
+	TailEvents int
 }
 
 func (o *Options) setDefaults() {
@@ -62,9 +70,12 @@ func (o *Options) setDefaults() {
 		o.CommitTimeout = 5 * time.Second
 	}
 	if o.SealEvents == 0 {
-		o.SealEvents = 1 << 20
+		o.SealEvents = 1 << 18
 	}
-	o.SealEvents = min(o.SealEvents, 1<<22)
+	o.SealEvents = min(o.SealEvents, maxSegmentRows/mergeFactor/2)
+	if o.TailEvents == 0 {
+		o.TailEvents = 1 << 20
+	}
 	if o.SealAfter == 0 {
 		o.SealAfter = 24 * time.Hour
 	}
@@ -79,7 +90,9 @@ type Store struct {
 	wal    *wal
 	sealer *sealer
 	space  *space
-	full   chan struct{} // a tail is full and durable
+	full   chan struct{} // a tail is full and durable, or the tails are too much
+
+	unsealed atomic.Int64 // rows in the tails of all logs
 
 	mu   sync.RWMutex // guards logs; never held during I/O
 	logs map[audit.TenantID]*tenantLog
@@ -123,7 +136,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.sealer = &sealer{store: s, manifest: m, stop: make(chan struct{}), stopped: make(chan struct{})}
+	s.sealer = newSealer(s, m)
 	s.wal, err = s.recover(m)
 	return err
 }
@@ -153,9 +166,16 @@ func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch
 	if err := s.space.check(now); err != nil {
 		return audit.Receipt{}, err
 	}
+	l := s.log(tenant)
+	if n := s.unsealed.Load(); n > int64(s.opts.TailEvents) {
+		l.wakeSealer()
+		if n > maxUnsealed*int64(s.opts.TailEvents) {
+			return audit.Receipt{}, audit.Errorf(audit.CodeUnavailable, "%d events wait to be sealed already", n)
+		}
+	}
 	// A clock beyond the last time that can be written is as wrong as one
 	// that goes back.
-	receipt, group, err := s.log(tenant).stage(s.wal, min(audit.TimeOf(now), audit.MaxTime), &b)
+	receipt, group, err := l.stage(s.wal, min(audit.TimeOf(now), audit.MaxTime), &b)
 	if err != nil || group == nil {
 		return receipt, err
 	}
@@ -201,14 +221,16 @@ func (s *Store) Health(_ context.Context, tenant audit.TenantID) (map[string]any
 		tenants = s.Tenants()
 		figures["tenants"], figures["wal_bytes"] = len(tenants), s.wal.bytes()
 	}
-	var events uint64
+	var sum logFigures
 	damaged := []audit.IndexRange{}
 	for _, id := range tenants {
 		l := s.reader(id)
-		events += l.size()
+		sum.add(l)
 		damaged = append(damaged, l.damage()...)
 	}
-	figures["events"], figures["damaged_indexes"] = events, damaged
+	figures["events"], figures["unsealed_events"] = sum.events, sum.unsealed
+	figures["segments"], figures["segment_bytes"] = sum.segments, sum.bytes
+	figures["damaged_indexes"] = damaged
 	switch {
 	case s.wal.failure() != nil:
 		err = s.wal.failure()
@@ -216,6 +238,15 @@ func (s *Store) Health(_ context.Context, tenant audit.TenantID) (map[string]any
 		err = s.space.check(s.opts.Clock())
 	}
 	return figures, err
+}
+
+// allLogs returns the logs in the order of their tenants.
+func (s *Store) allLogs() []*tenantLog {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(s.logs), func(a, b *tenantLog) int {
+		return cmp.Compare(a.tenant, b.tenant)
+	})
 }
 
 // log returns the tenant's log and begins it if there is none.

@@ -210,8 +210,18 @@ func TestHealth(t *testing.T) {
 	check(t, err)
 	size := int64(len(readFile(t, m, walFiles(t, m)[0])))
 	want := map[string]any{"tenants": 2, "events": uint64(3), "wal_bytes": size,
+		"segments": 0, "segment_bytes": int64(0), "unsealed_events": uint64(3),
 		"free_bytes": uint64(5 << 30), "damaged_indexes": []audit.IndexRange{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("health (-want +got):\n%s", diff)
+	}
+	check(t, s.Seal(t.Context()))
+	got, err = s.Health(t.Context(), acme)
+	check(t, err)
+	size = int64(len(readFile(t, m, string(acme)+"/"+segmentFiles(t, m)[0])))
+	want = map[string]any{"events": uint64(2), "segments": 1, "segment_bytes": size, "unsealed_events": uint64(0),
+		"free_bytes": uint64(5 << 30), "damaged_indexes": []audit.IndexRange{}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("health of a sealed log (-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 // are set ([audit.SummaryQuery.Default]).
 func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error) {
 	v := s.reader(tenant).read(&q.Filter, everything)
+	defer v.close()
 	c := counter{timeline: newTimeline(&q),
 		actions: newTally(colAction), identities: newTally(colIdentity), paths: newTally(colPath)}
 	if err := c.count(ctx, v); err != nil {
@@ -217,7 +218,9 @@ func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter
 	f.From, f.To = &from, &to
 	var all count
 	actions, others := newTally(colAction), newTally(partners)
-	err := s.reader(tenant).read(&f, everything).each(ctx, func(p *plan, b block, rows []uint16) error {
+	v := s.reader(tenant).read(&f, everything)
+	defer v.close()
+	err := v.each(ctx, func(p *plan, b block, rows []uint16) error {
 		all.rows(b, rows)
 		return cmp.Or(actions.add(p, b, rows), others.add(p, b, rows))
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/scaivault/audit"
 )
@@ -18,6 +19,8 @@ type tenantLog struct {
 	limit  int           // rows at which a tail is followed by the next
 	full   chan struct{} // told when a tail is full and durable
 
+	unsealed *atomic.Int64 // rows in the tails of all logs
+
 	mu       sync.RWMutex // guards all below; held while a batch is staged, never during I/O
 	segments []*segment
 	tails    []*tail // at least one
@@ -29,15 +32,15 @@ type tenantLog struct {
 	batch    []byte // for encoding the lines of a batch
 }
 
-// maxUnsealed bounds the events of a log that wait to be sealed, some 600 MB, if
-// its disk takes the write-ahead log but no segments.
-const maxUnsealed = 4 << 20
+// maxUnsealed bounds the events in memory in terms of [Options.TailEvents]: more
+// are refused if the disk takes the write-ahead log but no segments.
+const maxUnsealed = 4
 
 // newLog returns an empty log. The first lost indexes may have been given to
 // events that are lost.
 func (s *Store) newLog(tenant audit.TenantID, lost uint64) *tenantLog {
 	l := &tenantLog{
-		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents, full: s.full,
+		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents, full: s.full, unsealed: &s.unsealed,
 		tails: []*tail{newTail(s.opts.Origin, lost)}, keys: newKeyring(),
 	}
 	if lost > 0 {
@@ -89,10 +92,14 @@ func (l *tenantLog) publish(t *tail, end int) {
 	full := t != l.tail() && t.visible == t.staged
 	l.mu.Unlock()
 	if full {
-		select {
-		case l.full <- struct{}{}:
-		default: // told already
-		}
+		l.wakeSealer()
+	}
+}
+
+func (l *tenantLog) wakeSealer() {
+	select {
+	case l.full <- struct{}{}:
+	default: // told already
 	}
 }
 
@@ -106,10 +113,6 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 	if k := l.keys.find(b.Key); k != nil {
 		receipt, err := k.replay(b)
 		return receipt, k.group, err
-	}
-	if n := l.tail().next() - l.tails[0].first; n > maxUnsealed {
-		return audit.Receipt{}, nil, audit.Errorf(audit.CodeUnavailable,
-			"%d events of %s wait to be sealed already", n, l.tenant)
 	}
 	v, err := l.check(b)
 	if err != nil {
@@ -136,18 +139,12 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 	for i := range events {
 		t.insert(&events[i], now)
 	}
+	l.unsealed.Add(int64(len(events)))
 	if b.Key != "" {
 		l.keys.add(b.Key, &keyed{digest: b.Digest, receipt: receipt, at: now, group: g})
 	}
 	l.roll(l.limit)
 	return receipt, g, nil
-}
-
-// roll begins a new tail if the present one has n rows, and any.
-func (l *tenantLog) roll(n int) {
-	if t := l.tail(); t.staged > 0 && t.staged >= n {
-		l.tails = append(l.tails, newTail(l.origin, t.next()))
-	}
 }
 
 // prepare returns the events that are to be appended, with what the log fills

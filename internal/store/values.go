@@ -16,6 +16,7 @@ import (
 func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error) {
 	f := audit.Filter{From: q.From, To: q.To, Within: q.Within}
 	v := s.reader(tenant).read(&f, everything)
+	defer v.close()
 	col := map[audit.ValuesField]int{
 		audit.FieldIdentityID: colIdentity,
 		audit.FieldSecretPath: colPath,

@@ -8,7 +8,7 @@ import (
 
 // view is what a reader sees of a tenant's log: its durable rows at one
 // moment, in parts that ascend by index, each with the plan that finds what
-// the reader asked for. It needs no lock.
+// the reader asked for. It needs no lock, and keeps its segments until close.
 type view struct {
 	parts   []*plan
 	size    uint64 // first index beyond the view
@@ -29,6 +29,7 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 			break
 		}
 		if p := newPlan(s, f); !p.none {
+			s.hold()
 			p.below = v.size
 			v.parts = append(v.parts, p)
 		}
@@ -41,6 +42,16 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 		}
 	}
 	return v
+}
+
+// close ends the view: nothing that its parts returned may be used any more but
+// records and values.
+func (v *view) close() {
+	for _, p := range v.parts {
+		if s, ok := p.part.(*segment); ok {
+			s.release()
+		}
+	}
 }
 
 // before returns how many durable rows have an index below size.

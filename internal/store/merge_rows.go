@@ -1,0 +1,121 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/scaivault/audit"
+)
+
+// merger collects the rows of segments of one origin as those of a segment to be.
+type merger struct {
+	origin  uint16
+	chunks  []*chunk
+	dicts   [numCols]dict
+	indexes []uint64 // by row
+	columns rowColumns
+}
+
+func newMerger(origin uint16) *merger {
+	m := &merger{origin: origin}
+	for col := range m.dicts {
+		m.dicts[col] = newDict()
+	}
+	return m
+}
+
+// rows returns what was added.
+func (m *merger) rows() *segmentRows {
+	r := &segmentRows{
+		origin: m.origin, rows: len(m.indexes), chunks: m.chunks,
+		index: func(row int) uint64 { return m.indexes[row] },
+	}
+	for col := range r.values {
+		r.values[col] = m.dicts[col].values
+	}
+	return r
+}
+
+// add adds the rows of a segment, unless it is stopped.
+func (m *merger) add(s *segment, stopped func() bool) error {
+	codes, err := m.codesOf(s)
+	if err != nil {
+		return err
+	}
+	var b segmentBlock
+	for n := range s.blocks() {
+		if stopped() {
+			return errStopped
+		}
+		if err := s.open(&b, n); err != nil {
+			return err
+		}
+		for i := 0; i < b.n; i += miniRows {
+			end := min(i+miniRows, b.n)
+			m.columns.load(&b, i, end)
+			for row := i; row < end; row++ {
+				place := int64(n<<chunkBits + row)
+				m.indexes = append(m.indexes, s.indexes().From+uint64(place+m.columns.displacement[row-i]))
+				if err := m.addRow(&b, row, row-i, &codes); err != nil {
+					return s.damage(fmt.Errorf("block %d: %w", n, err))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// codesOf returns, for each code of the segment, the code of its value here.
+func (m *merger) codesOf(s *segment) (codes [numCols][]uint32, err error) {
+	for col := range codes {
+		d, err := s.dictionary(col)
+		if err != nil {
+			return codes, err
+		}
+		codes[col] = make([]uint32, d.len())
+		for code := range codes[col] {
+			codes[col][code] = m.dicts[col].add(d.value(uint32(code)), 0, false)
+		}
+	}
+	return codes, nil
+}
+
+// addRow adds row i of a block, which is row k of the columns.
+func (m *merger) addRow(b *segmentBlock, i, k int, codes *[numCols][]uint32) error {
+	if n := len(m.chunks); n == 0 || m.chunks[n-1].len() == chunkRows {
+		m.chunks = append(m.chunks, newChunk())
+	}
+	c := m.chunks[len(m.chunks)-1]
+	c.times = append(c.times, audit.Time(m.columns.times[k]))
+	c.received = append(c.received, audit.Time(m.columns.received[k]))
+	c.duration = append(c.duration, int32(m.columns.duration[k]))
+	c.outcomes = append(c.outcomes, b.success(i))
+	for col := range codes {
+		old := m.columns.codes[col][k]
+		if int(old) >= len(codes[col]) {
+			return fmt.Errorf("column %d: code %d of %d", col, old, len(codes[col]))
+		}
+		c.codes[col] = append(c.codes[col], codes[col][old])
+	}
+	c.text = b.producer.append(c.text, i)
+	c.ends = append(c.ends, uint32(len(c.text)))
+	c.text = b.requests.append(c.text, i)
+	c.ends = append(c.ends, uint32(len(c.text)))
+	extra, err := b.extras.at(&b.group, i)
+	c.text = append(c.text, extra...)
+	c.ends = append(c.ends, uint32(len(c.text)))
+	return err
+}
+
+// newChunk returns a chunk with room for all its rows but for their texts.
+func newChunk() *chunk {
+	c := &chunk{
+		times: make([]audit.Time, 0, chunkRows), received: make([]audit.Time, 0, chunkRows),
+		duration: make([]int32, 0, chunkRows), outcomes: make([]bool, 0, chunkRows),
+		ends: make([]uint32, 0, numTexts*chunkRows),
+	}
+	for col := range c.codes {
+		c.codes[col] = slices.Grow(c.codes[col], chunkRows)
+	}
+	return c
+}
