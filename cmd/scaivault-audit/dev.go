@@ -64,6 +64,9 @@ func (s *server) devToken() (string, error) {
 		token = s.config.DevToken
 		_, err = s.tokens.Authenticate(token)
 	}
+	if err == nil {
+		_, err = s.tenants.Ensure(devTenant, "") // for commands that take the only tenant
+	}
 	if err != nil && s.config.DevToken != "" {
 		err = fmt.Errorf("%s: %w", devTokenVariable, err)
 	}

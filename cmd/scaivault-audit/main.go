@@ -37,6 +37,7 @@ type cli struct {
 
 	Token  tokenCommand  `cmd:"" group:"admin" help:"Make, show and revoke tokens."`
 	Tenant tenantCommand `cmd:"" group:"admin" help:"Register and show tenants."`
+	Secret secretCommand `cmd:"" group:"admin" help:"Keep credentials for exports."`
 
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
 }
