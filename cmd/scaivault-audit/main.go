@@ -39,6 +39,9 @@ type cli struct {
 	Tenant tenantCommand `cmd:"" group:"admin" help:"Register and show tenants."`
 	Secret secretCommand `cmd:"" group:"admin" help:"Keep credentials for exports."`
 
+	Sample sampleCommand `cmd:"" group:"try" help:"Print sample events."`
+	Bench  benchCommand  `cmd:"" group:"try" help:"Measure the program on this machine."`
+
 	Version versionCommand `cmd:"" group:"other" help:"Show the version."`
 }
 
@@ -73,6 +76,7 @@ func execute(p *process, args []string) error {
 			{Key: "ask", Title: "Ask the log"},
 			{Key: "write", Title: "Feed the log"},
 			{Key: "admin", Title: "Administer a data directory"},
+			{Key: "try", Title: "Try and measure"},
 			{Key: "other", Title: "Other"},
 			{Key: "filter", Title: "Filters (all that are given must hold)"},
 			{Key: "connection", Title: "Connection"},

@@ -164,6 +164,21 @@ func TestUsageErrors(t *testing.T) {
 			"--path-prefix", "a//b"},
 		{"token", "create", "--data", "never", "--tenant", "t/u", "--identity", "sa:x", "--scope", "audit:read"},
 		{"tenant", "create", "--data", "never", "a b"},
+		{"sample", "--events", "0"},
+		{"sample", "--events", "1x"},
+		{"sample", "--events", "1001g"},
+		{"sample", "--end", "yesterday"},
+		{"sample", "--period", "90"},
+		{"sample", "--period", "30000d"},
+		{"sample", "--cardinality", "low"},
+		{"bench", "--tenants", "0"},
+		{"bench", "--tenants", "10001"},
+		{"bench", "--tenants", "6", "--events", "5"},
+		{"bench", "--writers", "0"},
+		{"bench", "--batch", "10001"},
+		{"bench", "--questions-only"},
+		{"bench", "--questions-only", "--data", "never"},
+		{"bench", "--data", "testdata"},
 	} {
 		got := runLine(t, "", args...)
 		if got.Code != exitValidation || got.Stdout != "" || got.Stderr == "" {
@@ -176,6 +191,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{
 		{"--help"}, {"-h"}, {"logs", "--help"}, {"tail", "--help"}, {"secret-trail", "--help"},
 		{"identity", "--help"}, {"summary", "--help"}, {"ingest", "--help"}, {"version", "--help"},
+		{"sample", "--help"}, {"bench", "--help"},
 		{"token", "create", "--help"}, {"token", "list", "--help"}, {"token", "revoke", "--help"},
 		{"tenant", "create", "--help"}, {"tenant", "list", "--help"},
 		{"serve", "--help"}, {"token", "--help"}, {"tenant", "--help"},

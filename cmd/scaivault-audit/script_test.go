@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 //
 //	serve [FLAG...]      starts a development server over $WORK/data and points
 //	                     SCAIVAULT_URL and SCAIVAULT_TOKEN at it
-//	stop                 ends it, in order
+//	end                  ends the server, in order (stop would end the script)
 //	use FILE             takes SCAIVAULT_TOKEN from a file, once the server knows it
 //	exits CODE PROGRAM [ARG...]
 //	                     runs a program that must end with that exit code
@@ -49,7 +49,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serveScript,
-			"stop":  stopScript,
+			"end":   endScript,
 			"use":   useScript,
 			"exits": exitsScript,
 			"soon":  soonScript,
@@ -75,17 +75,17 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	*ts.Value(serverKey{}).(**program) = p
 	ts.Defer(func() {
 		if p.command.ProcessState == nil {
-			stopScript(ts, false, nil)
+			endScript(ts, false, nil)
 		}
 	})
 	ts.Setenv("SCAIVAULT_URL", p.url)
 	ts.Setenv("SCAIVAULT_TOKEN", p.token)
 }
 
-func stopScript(ts *testscript.TestScript, neg bool, args []string) {
+func endScript(ts *testscript.TestScript, neg bool, args []string) {
 	p := *ts.Value(serverKey{}).(**program)
 	if neg || len(args) > 0 || p == nil {
-		ts.Fatalf("usage: stop, after serve")
+		ts.Fatalf("usage: end, after serve")
 	}
 	if code, err := p.stop(os.Interrupt); code != exitOK || err != nil {
 		ts.Fatalf("exit code %d, error %v; the server said:\n%s", code, err, p.output.String())

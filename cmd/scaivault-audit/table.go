@@ -36,6 +36,7 @@ type listing struct {
 	failed  func(row int) bool // rows to set off; nil for none
 	rigid   int                // the first columns, which are not wrapped
 	spare   int                // the last columns, which go if the terminal is too narrow
+	numbers int                // the first column of numbers, which are right-aligned; 0 for none
 }
 
 // printTable prints a listing. On a terminal that is narrower it goes without
@@ -74,6 +75,9 @@ func (l *listing) render(width int) string {
 			}
 			if col < len(rigid) {
 				style = style.Width(rigid[col])
+			}
+			if l.numbers > 0 && col >= l.numbers {
+				style = style.Align(lipgloss.Right)
 			}
 			return style
 		})

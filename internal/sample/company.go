@@ -13,7 +13,8 @@ import (
 type company struct {
 	rand       *rand.Rand
 	start, end audit.Time
-	hours      int // the last one may be short
+	hours      int  // the last one may be short
+	uuids      bool // for requests
 
 	users, services, systems *crowd
 	paths                    []audit.Path
@@ -43,7 +44,7 @@ func (c *crowd) pick() *identity { return &c.members[c.busy.Uint64()] }
 
 func newCompany(r *rand.Rand, o *Options) *company {
 	end := audit.TimeOf(o.End)
-	c := &company{rand: r, end: end, start: end - audit.TimeOf(time.UnixMicro(o.Period.Microseconds()))}
+	c := &company{rand: r, end: end, start: end - audit.TimeOf(time.UnixMicro(o.Period.Microseconds())), uuids: o.UUIDs}
 	c.hours = int((end - c.start + audit.Hour - 1) / audit.Hour)
 	c.paths = makePaths(o.Paths)
 	pool := makeAddresses(o.Addresses)

@@ -25,6 +25,12 @@ type Options struct {
 	// Identities, Paths and Addresses are how many different ones there are;
 	// by default they grow with the number of events.
 	Identities, Paths, Addresses int
+	// UUIDs makes request ids random UUIDs (RFC 9562, version 4); by default
+	// they are "req_" and 24 random hex digits.
+	UUIDs bool
+	// OwnIDs lets events bring ids as their producers give them, "log_" and a
+	// ULID; by default they have none and the log derives them.
+	OwnIDs bool
 }
 
 func (o *Options) setDefaults() {
@@ -57,15 +63,19 @@ func New(seed uint64, o Options) *Generator {
 	return &Generator{options: o, seed: seed}
 }
 
-// Events yields the events in the order of their times, without ids: a log
-// derives them.
+// Events yields the events in the order of their times, without ids unless
+// [Options.OwnIDs] asks for them.
 func (g *Generator) Events() iter.Seq[audit.Event] {
 	return func(yield func(audit.Event) bool) {
 		r := rand.New(rand.NewPCG(g.seed, 0x5ca1))
 		c := newCompany(r, &g.options)
 		for h, n := range c.perHour(g.options.Events) {
 			for _, t := range c.times(h, n) {
-				if !yield(c.event(h, t)) {
+				e := c.event(h, t)
+				if g.options.OwnIDs {
+					e.ID = ownID(r, t)
+				}
+				if !yield(e) {
 					return
 				}
 			}
@@ -127,23 +137,8 @@ func (who *identity) event(c *company, j *job) audit.Event {
 		SourceIP:     who.addresses[c.rand.IntN(len(who.addresses))],
 		UserAgent:    who.agent,
 		DurationMS:   j.duration(c.rand),
-		RequestID:    requestID(c.rand),
+		RequestID:    c.requestID(),
 	}
-}
-
-const hexDigits = "0123456789abcdef"
-
-// requestID returns "req_" and 24 hex digits.
-func requestID(r *rand.Rand) string {
-	b := [28]byte{'r', 'e', 'q', '_'}
-	high, low := r.Uint64(), r.Uint64()
-	for i := range 16 {
-		b[4+i] = hexDigits[high>>(4*i)&15]
-	}
-	for i := range 8 {
-		b[20+i] = hexDigits[low>>(4*i)&15]
-	}
-	return string(b[:])
 }
 
 // times returns n times in hour h, ascending.

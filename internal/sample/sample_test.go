@@ -3,10 +3,13 @@ package sample_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/sample"
 )
@@ -90,6 +93,27 @@ func TestEvents(t *testing.T) {
 	if busiest := counts[len(counts)-1]; busiest < n/50 || counts[len(counts)/2] > busiest/20 {
 		t.Errorf("the busiest identity has %d events, the median %d: not a few busy ones among many",
 			busiest, counts[len(counts)/2])
+	}
+}
+
+// TestNames checks what events are called when producers name them.
+func TestNames(t *testing.T) {
+	const n = 20_000
+	requests, ids := make(map[string]bool), make(map[audit.EventID]bool)
+	o := sample.Options{Events: n, End: end, UUIDs: true, OwnIDs: true}
+	shape := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	for e := range sample.New(1, o).Events() {
+		if bad := e.Validate(); bad != nil || !shape.MatchString(e.RequestID) {
+			t.Fatalf("request id %q, errors %v; want a UUID and none", e.RequestID, bad)
+		}
+		id, err := ulid.ParseStrict(strings.TrimPrefix(string(e.ID), "log_"))
+		if err != nil || id.Time() != uint64(e.Timestamp/1000) {
+			t.Fatalf("id %q of an event at %s: %v; want a ULID of that time", e.ID, e.Timestamp, err)
+		}
+		requests[e.RequestID], ids[e.ID] = true, true
+	}
+	if len(requests) != n || len(ids) != n {
+		t.Errorf("%d request ids and %d ids of %d events are different", len(requests), len(ids), n)
 	}
 }
 
