@@ -35,13 +35,16 @@ func (c *choice) addRows(p *plan, rows []int) {
 	}
 }
 
-// records returns the records of the rows.
-func (c *choice) records() (records []audit.Record, err error) {
-	records = make([]audit.Record, 0, c.n)
+// records returns the records of the rows; with an error those before the
+// stretch that cannot be read.
+func (c *choice) records() ([]audit.Record, error) {
+	records := make([]audit.Record, 0, c.n)
 	for _, s := range c.stretches {
-		if records, err = s.plan.records(records, s.number, s.rows); err != nil {
-			return nil, err
+		more, err := s.plan.records(records, s.number, s.rows)
+		if err != nil {
+			return records, err
 		}
+		records = more
 	}
 	return records, nil
 }

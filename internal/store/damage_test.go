@@ -142,7 +142,7 @@ func (x *wreck) judgeTenant(t *testing.T, what string, s *store.Store, tenant au
 	t.Helper()
 	want := x.records[tenant]
 	_, err := readAll(t.Context(), s, tenant)
-	got, ranges := readAround(t, s, tenant)
+	got, ranges := readAround(t, s, tenant, 1)
 	inDamage := func(index uint64) bool {
 		return slices.ContainsFunc(ranges, func(r audit.IndexRange) bool { return r.From <= index && index < r.To })
 	}
@@ -184,20 +184,23 @@ func (x *wreck) judgeTenant(t *testing.T, what string, s *store.Store, tenant au
 	return o
 }
 
-// readAround reads a tenant's log in the order of indexes, step by step around
-// what is damaged.
-func readAround(t *testing.T, s *store.Store, tenant audit.TenantID) (map[uint64]audit.Record, []audit.IndexRange) {
+// readAround reads a tenant's log in the order of indexes, in pages of limit
+// events, around what is damaged.
+func readAround(t *testing.T, s *store.Store, tenant audit.TenantID, limit int) (map[uint64]audit.Record,
+	[]audit.IndexRange) {
 	t.Helper()
 	got := make(map[uint64]audit.Record)
 	var damaged []audit.IndexRange
 	for next := uint64(0); ; {
-		p, err := s.Query(t.Context(), tenant, audit.Query{Order: audit.OrderIndex, FromIndex: next, Limit: 1})
+		p, err := s.Query(t.Context(), tenant, audit.Query{Order: audit.OrderIndex, FromIndex: next, Limit: limit})
 		if err == nil && len(p.Records) == 0 {
 			return got, damaged
 		}
 		if err == nil {
-			got[p.Records[0].Index] = p.Records[0]
-			next = p.Records[0].Index + 1
+			for _, r := range p.Records {
+				got[r.Index] = r
+				next = r.Index + 1
+			}
 			continue
 		}
 		ranges := damagedRanges(err)

@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -185,9 +188,10 @@ func readFile(t testing.TB, fsys vfs.FS, name string) []byte {
 func disk(t testing.TB, content map[string][]byte) *vfs.Mem {
 	t.Helper()
 	m := vfs.NewMem()
-	check(t, m.MkdirAll(dir))
 	for name, b := range content {
-		check(t, vfs.WriteFile(m, dir+"/"+name, b))
+		name = dir + "/" + name
+		check(t, m.MkdirAll(path.Dir(name)))
+		check(t, vfs.WriteFile(m, name, b))
 	}
 	return m
 }
@@ -200,4 +204,36 @@ func contents(t testing.TB, fsys vfs.FS) map[string][]byte {
 		m[name] = bytes.Clone(readFile(t, fsys, name))
 	}
 	return m
+}
+
+// watch returns a channel that is told of operations on the disk.
+func watch(m *vfs.Mem) <-chan struct{} {
+	changed := make(chan struct{}, 1)
+	m.OnOp(func(vfs.Op) {
+		select {
+		case changed <- struct{}{}:
+		default: // told already
+		}
+	})
+	return changed
+}
+
+// sealedRange is what the manifest says of a segment.
+type sealedRange struct {
+	Tenant   audit.TenantID
+	From, To uint64
+}
+
+// sealed returns what the manifest names.
+func sealed(fsys vfs.FS) ([]sealedRange, error) {
+	b, err := vfs.ReadFile(fsys, dir+"/manifest")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var m struct{ Segments []sealedRange }
+	if err == nil {
+		line, _, _ := bytes.Cut(b, []byte("\n"))
+		err = json.Unmarshal(line, &m)
+	}
+	return m.Segments, err
 }

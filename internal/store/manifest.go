@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -73,12 +72,10 @@ func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
 // errManifest is the error of a manifest that cannot be read.
 var errManifest = errors.New("manifest is damaged")
 
-// readManifest reads the manifest; a store without one has no segments.
+// readManifest reads the manifest. The error of a store without one, as a new
+// store is, wraps [fs.ErrNotExist].
 func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 	b, err := vfs.ReadFile(fsys, dir+"/"+manifestName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &manifest{Format: manifestFormat}, nil
-	}
 	if err != nil {
 		return nil, err
 	}

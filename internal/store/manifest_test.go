@@ -14,13 +14,7 @@ import (
 func sealedLog(t *testing.T) *vfs.Mem {
 	t.Helper()
 	m := vfs.NewMem()
-	changed := make(chan struct{}, 1)
-	m.OnOp(func(vfs.Op) {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	})
+	changed := watch(m)
 	opts := options()
 	opts.WALFileSize = 900
 	s := open(t, m, opts)

@@ -33,7 +33,7 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 	if err != nil {
 		return audit.Page{}, err
 	}
-	return v.page(rows, more)
+	return v.page(rows, more, q.Order == audit.OrderIndex)
 }
 
 // list returns the rows of a page, and whether anything follows.
@@ -54,7 +54,8 @@ func (v *view) list(ctx context.Context, q *audit.Query) (rows choice, more bool
 }
 
 // listByIndex is list in the order of appending. Where indexes are damaged a
-// page ends, and the next one begins with the error.
+// page ends, and the next one begins with the error; so it is, too, where a
+// segment turns out to be.
 func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows choice, more bool, err error) {
 	from := q.FromIndex
 	if q.After != nil {
@@ -66,10 +67,10 @@ func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows choice, mo
 		if r.To <= from || r.From >= end {
 			continue
 		}
-		if err := p.prepare(); err != nil {
-			return rows, false, err
-		}
 		next, err := p.listByIndex(ctx, from, q.Limit+1-rows.n)
+		if rows.n > 0 && audit.ErrorCode(err) == audit.CodeDataDamaged {
+			return rows, true, nil
+		}
 		if err != nil {
 			return rows, false, err
 		}
@@ -88,10 +89,10 @@ func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows choice, mo
 // listByIndex returns the first n of the part's selected rows whose index is
 // not below from, by index.
 func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]int, error) {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), p.prepare()); err != nil {
 		return nil, err
 	}
-	if p.free() && p.from <= p.least && p.most < p.to {
+	if p.free() && p.from <= p.least && p.most < p.to && p.dense() {
 		return p.listAll(max(from, p.indexes().From), n)
 	}
 	type indexed struct {
@@ -129,6 +130,13 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]int, erro
 	return rows, nil
 }
 
+// dense reports whether at least half of the part's indexes have rows: they can
+// be tried one after the other.
+func (p *plan) dense() bool {
+	r := p.indexes()
+	return (r.To-r.From)/2 <= uint64(p.rows())
+}
+
 // listAll is listByIndex where every row is selected.
 func (p *plan) listAll(from uint64, n int) ([]int, error) {
 	var rows []int
@@ -144,13 +152,21 @@ func (p *plan) listAll(from uint64, n int) ([]int, error) {
 	return rows, nil
 }
 
-// page returns the page of the rows.
-func (v *view) page(rows choice, more bool) (page audit.Page, err error) {
-	if page.Records, err = rows.records(); err == nil && more {
-		last := &page.Records[rows.n-1]
+// page returns the page of the rows. One in the order of indexes ends before a
+// row that is damaged.
+func (v *view) page(rows choice, more, byIndex bool) (page audit.Page, err error) {
+	page.Records, err = rows.records()
+	if n := len(page.Records); byIndex && n > 0 && audit.ErrorCode(err) == audit.CodeDataDamaged {
+		more, err = true, nil
+	}
+	if err != nil {
+		return audit.Page{}, err
+	}
+	if more {
+		last := &page.Records[len(page.Records)-1]
 		page.Next = &audit.Cursor{Size: v.size, Time: last.Timestamp, Index: last.Index}
 	}
-	return page, err
+	return page, nil
 }
 
 // Event returns the event with the id, the first one if a producer used it

@@ -76,6 +76,9 @@ func (s *Store) recover(m *manifest) (*wal, error) {
 		l := s.logs[tenant]
 		l.skip(l.tail().next() + n)
 	}
+	if err := s.removeOrphans(m); err != nil {
+		return nil, err
+	}
 	w.log = r.logID()
 	if w.id == first || r.closed {
 		return w, w.create()

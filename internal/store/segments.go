@@ -14,13 +14,12 @@ import (
 // openSegments opens the segments that the manifest names and begins the logs
 // of their tenants. A segment that is damaged or gone is lost to readers, by
 // its indexes; its file stays. One that the disk does not give now is an error.
-// A manifest that cannot be read is made anew from the segments, each of which
-// knows what it holds.
+// A manifest that cannot be read, or is not there, is made anew from the
+// segments, each of which knows what it holds: without it they are not orphans.
 func (s *Store) openSegments() (*manifest, error) {
 	m, err := readManifest(s.fs, s.dir)
-	if errors.Is(err, errManifest) {
-		s.opts.Logger.Error("the manifest is damaged and made anew from the segments", "dir", s.dir, "error", err)
-		m, err = s.rebuildManifest()
+	if errors.Is(err, errManifest) || errors.Is(err, fs.ErrNotExist) {
+		m, err = s.rebuildManifest(err)
 	}
 	if err != nil {
 		return nil, err
@@ -30,7 +29,7 @@ func (s *Store) openSegments() (*manifest, error) {
 			return nil, err
 		}
 	}
-	return m, s.removeOrphans(m)
+	return m, nil
 }
 
 // openSealed adds a segment to the log of its tenant.
@@ -110,15 +109,17 @@ func (s *Store) segmentFiles() ([]string, error) {
 }
 
 // removeOrphans removes what a crash left: files that were not yet part of the
-// log. Their events are in the write-ahead log.
+// log, or are not any more. Their events are elsewhere; where they are not, as
+// an older manifest would have it, the file stays.
 func (s *Store) removeOrphans(m *manifest) error {
 	files, err := s.segmentFiles()
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
-		named := slices.ContainsFunc(m.Segments, func(i segmentInfo) bool { return i.file() == file })
-		if !named && (strings.HasSuffix(file, segmentSuffix) || strings.HasSuffix(file, vfs.TempSuffix)) {
+		info, orphan := segmentOf(file)
+		orphan = orphan && !slices.ContainsFunc(m.Segments, func(i segmentInfo) bool { return i.file() == file })
+		if orphan && s.holds(&info) || strings.HasSuffix(file, vfs.TempSuffix) {
 			if err := s.fs.Remove(s.dir + "/" + file); err != nil {
 				return err
 			}
@@ -127,9 +128,16 @@ func (s *Store) removeOrphans(m *manifest) error {
 	return nil
 }
 
+// holds reports whether the log has the events of a segment without it.
+func (s *Store) holds(info *segmentInfo) bool {
+	l := s.reader(info.Tenant)
+	return info.To <= l.size() && damageIn(l.damage(), info.From, info.To) == nil
+}
+
 // rebuildManifest makes a manifest of the segments that are there, sound or
-// damaged. Of a damaged one the name says whose indexes are lost.
-func (s *Store) rebuildManifest() (*manifest, error) {
+// damaged, for the one that cannot be read. Of a damaged one the name says whose
+// indexes are lost.
+func (s *Store) rebuildManifest(cause error) (*manifest, error) {
 	files, err := s.segmentFiles()
 	if err != nil {
 		return nil, err
@@ -152,6 +160,10 @@ func (s *Store) rebuildManifest() (*manifest, error) {
 		}
 	}
 	m := &manifest{Format: manifestFormat, Segments: consistent(sound, lost)}
+	if len(m.Segments) == 0 {
+		return m, nil // a new store
+	}
+	s.opts.Logger.Error("the manifest is made anew from the segments", "dir", s.dir, "error", cause)
 	m.sort()
 	return m, writeManifest(s.fs, s.dir, m)
 }

@@ -90,7 +90,8 @@ func (p *plan) span(b block, n int) (lo, hi int) {
 	if b.order() != nil || p.whole(n) {
 		return 0, b.len()
 	}
-	return firstAt(b, p.from), firstAt(b, p.to)
+	lo = firstAt(b, p.from)
+	return lo, max(lo, firstAt(b, p.to))
 }
 
 // firstAt returns the first row of a block in the order of time that is not

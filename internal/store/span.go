@@ -29,6 +29,7 @@ func (p *plan) spanOf() (s span, ok bool, err error) {
 	if p.most >= p.to && err == nil {
 		s.to, err = s.first(p.to)
 	}
+	s.to = max(s.from, s.to)
 	return s, true, err
 }
 

@@ -134,9 +134,14 @@ func newTimeline(q *audit.SummaryQuery) timeline {
 	return t
 }
 
-// add counts rows of a time, of which so many failed.
+// add counts rows of a time, of which so many failed. A time outside the
+// buckets is that of a row that is not where its segment's order has it.
 func (t *timeline) add(at audit.Time, total, failed uint64) {
-	b := &t.buckets[(at-t.buckets[0].Start)/t.interval]
+	n := (at - t.buckets[0].Start) / t.interval
+	if n < 0 || n >= audit.Time(len(t.buckets)) {
+		return
+	}
+	b := &t.buckets[n]
 	b.TotalEvents += total
 	b.FailedEvents += failed
 }
