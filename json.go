@@ -120,6 +120,18 @@ func (s *strict) members(read func(name string)) {
 	s.close()
 }
 
+// objectMembers returns the canonical values of an object's members by their
+// names. The text is known to be JSON.
+func objectMembers(text string) (map[string]string, error) {
+	s := strict{text: text}
+	if s.peek() != '{' {
+		return nil, Errorf(CodeInvalidRequest, "want a JSON object")
+	}
+	values := make(map[string]string)
+	s.members(func(name string) { values[name] = string(s.value(nil)) })
+	return values, s.err
+}
+
 func (s *strict) open() {
 	s.pos++
 	if s.depth++; s.depth > MaxDepth {

@@ -104,6 +104,7 @@ type paramReader struct {
 	taken   []string
 	fields  []FieldError
 	badPath error // the first broken path
+	body    bool  // the values stand in a body: a broken path is one of the fields
 }
 
 func (r *paramReader) fail(name, format string, args ...any) {
@@ -120,14 +121,10 @@ func (r *paramReader) take(name string) (string, bool) {
 // err returns the error of the whole query: a name that nobody took, else a
 // broken path, else the bad values.
 func (r *paramReader) err() error {
-	var unknown []string
-	for name := range r.params {
-		if !slices.Contains(r.taken, name) {
-			unknown = append(unknown, strconv.Quote(clip(name)))
+	if unknown := r.unknown(); len(unknown) > 0 {
+		for i, name := range unknown {
+			unknown[i] = strconv.Quote(clip(name))
 		}
-	}
-	if len(unknown) > 0 {
-		slices.Sort(unknown)
 		return Errorf(CodeInvalidRequest, "unknown parameter %s; known here: %s",
 			strings.Join(unknown, ", "), strings.Join(r.taken, ", "))
 	}
@@ -135,6 +132,18 @@ func (r *paramReader) err() error {
 		return r.badPath
 	}
 	return Invalid(r.fields)
+}
+
+// unknown returns the names that nobody took, in order.
+func (r *paramReader) unknown() []string {
+	var names []string
+	for name := range r.params {
+		if !slices.Contains(r.taken, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (r *paramReader) filter(except []string) Filter {
@@ -248,11 +257,16 @@ func (r *paramReader) path(name string, parse func(string) (Path, error)) Path {
 		return ""
 	}
 	p, err := parse(v)
-	if err != nil && r.badPath == nil {
-		e := err.(*Error)
+	if err == nil {
+		return p
+	}
+	e := err.(*Error)
+	if r.body {
+		r.fail(name, "%s", e.Message)
+	} else if r.badPath == nil {
 		r.badPath = Errorf(e.Code, "%s: %s", name, e.Message)
 	}
-	return p
+	return ""
 }
 
 func (r *paramReader) boolean(name string) *bool {

@@ -63,6 +63,8 @@ var mustNotSay = []struct {
 	{"internal/auth", `"os"`, nil, "reach the disk through vfs"},
 	{"internal/source", `"os"`, nil, "reach the disk through vfs"},
 	{"internal/secrets", `"os"`, nil, "reach the disk through vfs"},
+	{"internal/export", `"os"`, nil, "reach the disk through vfs"},
+	{"internal/export", `\btime\.(Now|Since|Until)\(`, nil, "use the manager's clock"},
 	{"internal/api", `http\.Status[3-5A-Z]\w*`, []string{"internal/api/error.go"},
 		"the table from code to status is in api/error.go"},
 	{"internal/api", `\.WriteHeader\([345]`, []string{"internal/api/error.go"},

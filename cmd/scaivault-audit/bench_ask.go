@@ -22,7 +22,7 @@ func (b *bench) ask(x *subjects) error {
 	}
 	defer s.Close()
 	set := x.questions()
-	bar := newCount(b.p, "ask", len(set))
+	bar := newProgress(b.p, "ask", int64(len(set)), countUnit("questions"))
 	defer bar.end()
 	for _, q := range set {
 		row, err := b.measure(s, q)

@@ -32,7 +32,7 @@ func (b *bench) load() (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	row := loadRow{Name: "load", Events: int(b.command.Events)}
-	bar := newCount(b.p, row.Name, row.Events)
+	bar := newProgress(b.p, row.Name, int64(row.Events), eventsUnit())
 	defer bar.end()
 	watch := newStopwatch()
 	defer watch.release()

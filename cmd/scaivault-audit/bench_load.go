@@ -101,7 +101,7 @@ func appendEvents(ctx context.Context, s *store.Store, p *parcel) (refused int, 
 // write measures what several writers do with the events of a row.
 func (b *bench) write(row loadRow, prepare func(*parcel),
 	send func(context.Context, *parcel) (refused int, err error)) error {
-	bar := newCount(b.p, row.Name, row.Events)
+	bar := newProgress(b.p, row.Name, int64(row.Events), eventsUnit())
 	defer bar.end()
 	watch := newStopwatch()
 	defer watch.release()

@@ -66,7 +66,7 @@ func (b *bench) subjects(s *store.Store) (*subjects, error) {
 	x := &subjects{tenant: tenants[0]}
 	identities, addresses, paths := make(tally), make(tally), make(tally)
 	n := int(s.Size(x.tenant))
-	bar := newCount(b.p, "read", n)
+	bar := newProgress(b.p, "read", int64(n), eventsUnit())
 	defer bar.end()
 	i := 0
 	for e, err := range s.Scan(b.p.ctx, x.tenant, audit.Query{}) {

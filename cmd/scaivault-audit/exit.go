@@ -49,9 +49,10 @@ func exitCode(err error) int {
 		return exitAuthentication
 	case audit.CodeInsufficientScope, audit.CodeTenantAccessDenied, audit.CodeAccessDenied:
 		return exitAuthorization
-	case audit.CodeNotFound, audit.CodeEventNotFound:
+	case audit.CodeNotFound, audit.CodeEventNotFound, audit.CodeExportNotFound:
 		return exitNotFound
-	case audit.CodeInvalidRequest, audit.CodeInvalidPath, audit.CodeInvalidCursor, audit.CodeValidationError:
+	case audit.CodeInvalidRequest, audit.CodeInvalidPath, audit.CodeInvalidCursor, audit.CodeValidationError,
+		audit.CodeDestinationUnavailable:
 		return exitValidation
 	}
 	return statusExitCode(err)

@@ -49,7 +49,7 @@ func (c *ingestCommand) Run(p *process) error {
 	defer in.Close()
 	g := &ingestion{
 		p: p, api: api, name: in.name, place: in.place, result: ingestResult{Rejected: []audit.Rejection{}},
-		format: c.format(p, in), keep: c.JSON, progress: newProgress(p, in.size),
+		format: c.format(p, in), keep: c.JSON, progress: newProgress(p, "ingest", in.size, bytesUnit()),
 	}
 	err = g.run(in)
 	g.progress.end()

@@ -48,7 +48,7 @@ func newIngestion(t *testing.T, ctx context.Context, f *memoryFeed, format forma
 		t.Fatal(err)
 	}
 	p := newProcess(ctx, nil, io.Discard, io.Discard)
-	return &ingestion{p: p, api: api, name: "stdin", format: format, progress: newProgress(p, 0)}
+	return &ingestion{p: p, api: api, name: "stdin", format: format, progress: newProgress(p, "ingest", 0, bytesUnit())}
 }
 
 // Events of a stream are stored within a second, though its batch is not full.

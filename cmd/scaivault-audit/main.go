@@ -31,6 +31,8 @@ type cli struct {
 	Identity    identityCommand    `cmd:"" group:"ask" help:"Show what one identity did."`
 	Summary     summaryCommand     `cmd:"" group:"ask" help:"Count events."`
 
+	Export exportCommand `cmd:"" group:"ask" help:"Write events into a bucket or a directory."`
+
 	Serve serveCommand `cmd:"" group:"serve" envprefix:"SCAIVAULT_AUDIT_" help:"Run the server."`
 
 	Ingest ingestCommand `cmd:"" group:"write" help:"Append events to a server."`

@@ -7,47 +7,48 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// progress shows on a terminal how far something is. What is written to it
-// goes to standard error, above the bar.
+// progress shows on a terminal how far something is. What is written to it goes
+// to standard error, above the bar.
 type progress struct {
 	io.Writer
 	container *mpb.Progress
 	bar       *mpb.Bar
 }
 
-// newProgress shows how much of an input is stored, in bytes. Without a size
+// unit is what a progress counts.
+type unit struct{ of, alone decor.Decorator }
+
+func bytesUnit() unit {
+	return unit{decor.CountersKibiByte("% .1f of % .1f"), decor.CurrentKibiByte("% .1f")}
+}
+
+func eventsUnit() unit { return countUnit("events") }
+
+func countUnit(noun string) unit {
+	return unit{decor.CountersNoUnit("%d of %d " + noun), decor.CurrentNoUnit("%d " + noun)}
+}
+
+// newProgress shows a bar if there is a terminal to show it on. Without a total
 // it counts only.
-func newProgress(p *process, size int64) *progress {
-	if size == 0 {
-		return show(p, 0, mpb.PrependDecorators(decor.Name("ingest "), decor.CurrentKibiByte("% .1f")))
-	}
-	return show(p, size,
-		mpb.PrependDecorators(decor.Name("ingest "), decor.CountersKibiByte("% .1f of % .1f")), remaining())
-}
-
-// newCount shows how many of n are done.
-func newCount(p *process, name string, n int) *progress {
-	return show(p, int64(n),
-		mpb.PrependDecorators(decor.Name(name+" "), decor.CountersNoUnit("%d of %d")), remaining())
-}
-
-func remaining() mpb.BarOption {
-	return mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO))
-}
-
-// show shows a bar if there is a terminal to show it on.
-func show(p *process, size int64, options ...mpb.BarOption) *progress {
+func newProgress(p *process, name string, total int64, u unit) *progress {
 	if !p.interactive {
 		return &progress{Writer: p.stderr}
 	}
 	container := mpb.NewWithContext(p.ctx, mpb.WithOutput(p.stderr), mpb.WithAutoRefresh())
-	return &progress{Writer: container, container: container, bar: container.AddBar(size, options...)}
+	options := []mpb.BarOption{
+		mpb.PrependDecorators(decor.Name(name+" "), u.of),
+		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)),
+	}
+	if total == 0 {
+		options = []mpb.BarOption{mpb.PrependDecorators(decor.Name(name+" "), u.alone)}
+	}
+	return &progress{Writer: container, container: container, bar: container.AddBar(total, options...)}
 }
 
-// reach says that what is shown is done up to there.
-func (b *progress) reach(offset int64) {
+// reach says how far it is.
+func (b *progress) reach(n int64) {
 	if b.bar != nil {
-		b.bar.SetCurrent(offset)
+		b.bar.SetCurrent(n)
 	}
 }
 
@@ -60,7 +61,7 @@ func (b *progress) add(n int) {
 
 // end leaves the bar as it stands and the terminal to others.
 func (b *progress) end() {
-	if b.bar != nil {
+	if b != nil && b.bar != nil {
 		b.bar.Abort(false)
 		b.container.Wait()
 	}

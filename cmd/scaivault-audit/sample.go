@@ -84,7 +84,7 @@ func (c *sampleCommand) Run(p *process) error {
 	}
 	bar := &progress{Writer: p.stderr}
 	if p.width == 0 { // else the lines themselves are seen
-		bar = newCount(p, "sample", o.Events)
+		bar = newProgress(p, "sample", int64(o.Events), eventsUnit())
 	}
 	defer bar.end()
 	return c.print(p, o, bar)

@@ -30,6 +30,10 @@ type serveCommand struct {
 	RateLimitExports int  `default:"30" env:"RATE_LIMIT_EXPORTS" help:"Exports of an identity per minute."`
 	AllowFuture      bool `env:"ALLOW_FUTURE" help:"Take events over 24 hours ahead of the clock, for imports."`
 
+	ExportDir     []string `placeholder:"DIR" env:"EXPORT_DIR" help:"Allow exports into this directory; repeatable."`
+	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports to this private address; repeatable."`
+	ExportWorkers int      `default:"2" env:"EXPORT_WORKERS" help:"Exports that run at the same time."`
+
 	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
 	DevToken string `hidden:"" env:"DEV_TOKEN"`
@@ -87,6 +91,8 @@ func (c *serveCommand) check() error {
 			"--insecure-http if something in front of it encrypts", c.Listen)
 	case c.RateLimitQueries < 1 || c.RateLimitExports < 1:
 		return errors.New("--rate-limit-queries, --rate-limit-exports: want at least 1")
+	case c.ExportWorkers < 1:
+		return errors.New("--export-workers: want at least 1")
 	case c.DevToken != "" && !c.Dev:
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}

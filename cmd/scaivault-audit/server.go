@@ -19,6 +19,7 @@ import (
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/api"
 	"github.com/scaivault/audit/internal/auth"
+	"github.com/scaivault/audit/internal/export"
 	"github.com/scaivault/audit/internal/store"
 	"github.com/scaivault/audit/internal/vfs"
 )
@@ -40,6 +41,7 @@ type server struct {
 	store   *store.Store
 	tokens  *auth.Tokens
 	tenants *auth.Tenants
+	exports *export.Manager
 	http    *http.Server
 }
 
@@ -73,8 +75,16 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	s.exports, err = export.Open(disk, c.Data, export.Options{
+		Log: s.store, Secrets: noSecrets{}, Open: c.openBucket,
+		Clock: clock, Logger: logger, Workers: c.ExportWorkers,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
 	s.http = api.NewHTTPServer(api.New(api.Config{
 		Log:        s.store,
+		Exports:    s.exports,
 		Auth:       authenticator,
 		Tenants:    s.tenants,
 		CursorKey:  key,
@@ -146,6 +156,10 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 		return nil
 	})
 	group.Go(func() error { return s.recordTokens(ctx) })
+	group.Go(func() error {
+		s.exports.Run(ctx)
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)

@@ -11,8 +11,11 @@ import (
 	"github.com/scaivault/audit"
 )
 
-// statusOK is the status of success; those of errors are in error.go alone.
-const statusOK = 200
+// The statuses of success; those of errors are in error.go alone.
+const (
+	statusOK       = 200
+	statusAccepted = 202
+)
 
 // output is the response of a request; it remembers what was answered.
 type output struct {

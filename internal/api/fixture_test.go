@@ -18,6 +18,7 @@ import (
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/api"
+	"github.com/scaivault/audit/internal/export"
 )
 
 // clock is a clock that stands still until a test moves it.
@@ -52,6 +53,9 @@ var people = func() map[string]audit.Principal {
 			func(p *audit.Principal) { p.PathPrefixes = []audit.Path{"prod/db", "prod/cache"} }),
 		"rows": with(person("tnt_a", "user:rose@example.org", audit.ScopeRead),
 			func(p *audit.Principal) { p.PathPrefixes = []audit.Path{"a/b", "b"} }),
+		"exporter": person("tnt_a", "user:eve@example.org", audit.ScopeExport, audit.ScopeRead),
+		"exportrows": with(person("tnt_a", "user:rae@example.org", audit.ScopeExport),
+			func(p *audit.Principal) { p.PathPrefixes = []audit.Path{"prod/db"} }),
 		"other": person("tnt_b", "user:bob@example.org", audit.Scopes()...),
 		"twin":  person("tnt_b", "user:ada@example.org", audit.ScopeRead),
 		"partner": with(person("tnt_p", "user:pat@example.org", audit.ScopeRead, audit.ScopeWrite),
@@ -122,8 +126,10 @@ type service struct {
 	api.Log
 	log  *reference // unless an option has put another log in its place
 	addr string
-	out  *bytes.Buffer // its log; read after the server is closed, or see lines
-	http *httptest.Server
+
+	exports *export.Manager
+	out     *bytes.Buffer // its log; read after the server is closed, or see lines
+	http    *httptest.Server
 }
 
 func start(t *testing.T, options ...func(*api.Config)) *service {
@@ -132,7 +138,7 @@ func start(t *testing.T, options ...func(*api.Config)) *service {
 	s.log = newReference(s.Now)
 	server := newServer(s.log, s.Now, s.out, options...)
 	s.http = httptest.NewUnstartedServer(nil)
-	s.Log = server.Log
+	s.Log, s.exports = server.Log, server.Exports.(*export.Manager)
 	s.http.Config = api.NewHTTPServer(server, server.Logger)
 	s.http.Start()
 	t.Cleanup(s.http.Close)
@@ -153,6 +159,7 @@ func newServer(log api.Log, now func() time.Time, out io.Writer, options ...func
 	for _, o := range options {
 		o(&c)
 	}
+	c.Exports = newExports(&c)
 	return api.New(c)
 }
 

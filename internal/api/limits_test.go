@@ -117,6 +117,16 @@ func TestBodyLimits(t *testing.T) {
 }
 
 // TestEncodings sends bodies whose compression is odd, broken or malicious.
+func TestExportBodyLimit(t *testing.T) {
+	s := start(t)
+	for size, status := range map[int]int{audit.MaxExportBody: 202, audit.MaxExportBody + 1: 413} {
+		body := exportBody + strings.Repeat(" ", size-len(exportBody))
+		if r := s.post(t, "exporter", "/v1/audit/export", body, jsonType); r.StatusCode != status {
+			t.Errorf("%d bytes: %d %s, want %d", size, r.StatusCode, r.body, status)
+		}
+	}
+}
+
 func TestEncodings(t *testing.T) {
 	s := start(t)
 	bomb := strings.Repeat("\x00", 64<<20)

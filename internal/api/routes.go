@@ -55,6 +55,12 @@ var routes = []route{
 	{"GET", "/v1/audit/accesses", audit.ScopeRead, queries, (*Server).listAccesses},
 	{"GET", "/v1/audit/values", audit.ScopeRead, queries, (*Server).listValues},
 	{"GET", "/v1/audit/summary", audit.ScopeRead, queries, (*Server).summary},
+
+	{"POST", "/v1/audit/export", audit.ScopeExport, exports, (*Server).createExport},
+	{"GET", "/v1/audit/exports", audit.ScopeExport, queries, (*Server).listExports},
+	{"GET", "/v1/audit/exports/{id}", audit.ScopeExport, queries, (*Server).getExport},
+	{"DELETE", "/v1/audit/exports/{id}", audit.ScopeExport, queries, (*Server).cancelExport},
+	{"POST", "/v1/audit/exports/{id}/resume", audit.ScopeExport, exports, (*Server).resumeExport},
 }
 
 // expand returns the routes together with those that name their tenant.

@@ -9,18 +9,46 @@ import (
 )
 
 // target is a request that a route answers with success for whoever may.
-type target struct{ path, body string }
+type target struct {
+	path, body string
+	status     int
+	code       any
+}
 
-func targetOf(rt api.Route) target {
-	path := strings.NewReplacer("{tenant_id}", "tnt_a", "logs/{id}", "logs/log_a03",
+// targetOf returns the target of a route on a server that has an export.
+func targetOf(rt api.Route, exportID string) target {
+	x := target{path: pathOf(rt, exportID), status: 200, code: absent{}}
+	switch {
+	case strings.HasSuffix(rt.Pattern, "/export"):
+		x.status, x.body = 202, exportBody
+	case strings.HasSuffix(rt.Pattern, "/resume"):
+		x.status, x.code = 409, "export_conflict" // it is not paused: the request was admitted
+	case rt.Method == "POST":
+		x.body = `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`
+	}
+	return x
+}
+
+const exportBody = `{"format":"jsonl","destination":{"type":"s3","bucket":"archive","credentials_path":"export/creds"}}`
+
+// seedExport makes an export of tnt_a and returns its id.
+func (s *service) seedExport(t *testing.T) string {
+	t.Helper()
+	r := s.post(t, "exporter", "/v1/audit/export", exportBody, "Content-Type: application/json")
+	id, ok := r.member("export_id").(string)
+	if !ok {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	return id
+}
+
+func pathOf(rt api.Route, exportID string) string {
+	path := strings.NewReplacer("{tenant_id}", "tnt_a", "logs/{id}", "logs/log_a03", "exports/{id}", "exports/"+exportID,
 		"identities/{id}", "identities/sa:app", "{path...}", "prod/db/main").Replace(rt.Pattern)
 	if strings.HasSuffix(path, "/values") {
 		path += "?field=action"
 	}
-	if rt.Method == "POST" {
-		return target{path, `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`}
-	}
-	return target{path, ""}
+	return path
 }
 
 func (x target) ask(t *testing.T, s *service, as, method string, lines ...string) response {
@@ -33,11 +61,11 @@ func (x target) ask(t *testing.T, s *service, as, method string, lines ...string
 
 // TestRouteMatrix asks every route as everyone who may not.
 func TestRouteMatrix(t *testing.T) {
-	s := start(t)
+	s := start(t, func(c *api.Config) { c.ExportRate = 1000 })
 	s.seed(t)
 	for _, rt := range api.Routes() {
 		t.Run(rt.Method+" "+rt.Pattern, func(t *testing.T) {
-			x := targetOf(rt)
+			x := targetOf(rt, s.seedExport(t))
 			want := func(r response, status int, code any) {
 				t.Helper()
 				if r.StatusCode != status || r.member("error.code") != code {
@@ -45,7 +73,7 @@ func TestRouteMatrix(t *testing.T) {
 				}
 			}
 			if rt.Scope == api.NoToken {
-				want(x.ask(t, s, "", rt.Method), 200, absent{})
+				want(x.ask(t, s, "", rt.Method), x.status, x.code)
 				return
 			}
 			want(x.ask(t, s, "", rt.Method), 401, "authentication_required")
@@ -53,12 +81,12 @@ func TestRouteMatrix(t *testing.T) {
 			want(x.ask(t, s, "expired", rt.Method), 401, "token_expired")
 			want(x.ask(t, s, "revoked", rt.Method), 401, "token_revoked")
 			if rt.Scope == api.AnyToken {
-				want(x.ask(t, s, "none", rt.Method), 200, absent{})
+				want(x.ask(t, s, "none", rt.Method), x.status, x.code)
 				return
 			}
 			want(x.ask(t, s, "none", rt.Method), 403, "insufficient_scope")
 			want(x.ask(t, s, "allbut_"+rt.Scope, rt.Method), 403, "insufficient_scope")
-			want(x.ask(t, s, "only_"+rt.Scope, rt.Method), 200, absent{})
+			want(x.ask(t, s, "only_"+rt.Scope, rt.Method), x.status, x.code)
 			want(x.ask(t, s, "foreign_"+rt.Scope, rt.Method, "X-Tenant-ID: tnt_a"), 403, "tenant_access_denied")
 			if strings.Contains(rt.Pattern, "{tenant_id}") {
 				want(x.ask(t, s, "foreign_"+rt.Scope, rt.Method), 403, "tenant_access_denied")
@@ -71,6 +99,7 @@ func TestRouteMatrix(t *testing.T) {
 func TestMethods(t *testing.T) {
 	s := start(t)
 	s.seed(t)
+	id := s.seedExport(t)
 	methods := make(map[string][]string) // by pattern
 	for _, rt := range api.Routes() {
 		methods[rt.Pattern] = append(methods[rt.Pattern], rt.Method)
@@ -79,7 +108,7 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, rt := range api.Routes() {
-		x := targetOf(rt)
+		x := targetOf(rt, id)
 		for method := range strings.FieldsSeq("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY") {
 			if slices.Contains(methods[rt.Pattern], method) {
 				continue

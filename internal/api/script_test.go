@@ -23,6 +23,7 @@ import (
 //	seed            append a.ndjson to tnt_a and b.ndjson to tnt_b
 //	as NAME         the token of the requests that follow; "nobody" for none
 //	tick DURATION   move the clock
+//	run             run exports until none is left to run
 //
 // A request is a line METHOD TARGET, followed by
 //
@@ -93,6 +94,8 @@ func (s *script) run(t *testing.T, text string) {
 			if s.as = rest; rest == "nobody" {
 				s.as = ""
 			}
+		case "run":
+			s.runExports(t)
 		case "tick":
 			d, err := time.ParseDuration(rest)
 			if err != nil {

@@ -1,0 +1,200 @@
+package export
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
+)
+
+// run does what is left of a job, once.
+func (m *Manager) run(ctx context.Context, j *job) error {
+	again, err := m.begin(j)
+	if err != nil {
+		return err
+	}
+	d := m.document(j)
+	credentials, err := m.credentials(ctx, j, d)
+	if err != nil {
+		return err
+	}
+	bucket, err := m.Open(ctx, d.place(credentials))
+	if err != nil {
+		return &destinationError{err: err}
+	}
+	defer bucket.Close()
+	if again {
+		m.sweep(ctx, bucket, d)
+	}
+	if err := m.announce(ctx, d); err != nil {
+		return fmt.Errorf("append event about export: %w", err)
+	}
+	w := &writing{manager: m, job: j, bucket: bucket}
+	if !d.Finishing {
+		if err := w.records(ctx, d); err != nil {
+			return err
+		}
+	}
+	return w.finish(ctx)
+}
+
+// begin marks a job as running, unless it got its final status meanwhile. again
+// says that it has run before.
+func (m *Manager) begin(j *job) (again bool, err error) {
+	err = m.change(j, func(d *document) error {
+		if d.Export.Status.Final() {
+			return errFinal
+		}
+		again = d.Export.StartedAt != nil
+		d.start(m.Clock())
+		j.active.records.Store(d.Export.RecordCount)
+		j.active.size.Store(d.Export.SizeBytes)
+		return nil
+	})
+	return again, err
+}
+
+// credentials returns those of a job, by the service's own rights if nobody
+// has given any since the start of the process.
+func (m *Manager) credentials(ctx context.Context, j *job, d *document) (Credentials, error) {
+	m.mu.Lock()
+	c := j.credentials
+	m.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := m.secret(ctx, d.Tenant, d.Export.Destination.Type, d.CredentialsPath, "")
+	switch err := secretError(err); {
+	case audit.ErrorCode(err) == audit.CodeAccessDenied:
+		return nil, errCredentialsNeeded
+	case err != nil:
+		return nil, err
+	}
+	m.mu.Lock()
+	j.credentials = c
+	m.mu.Unlock()
+	return c, nil
+}
+
+// sweep removes uploads of the job that a crash left unfinished. Whoever may
+// write may not be allowed to look for them, so that is not an error.
+func (m *Manager) sweep(ctx context.Context, bucket blob.Bucket, d *document) {
+	if err := bucket.Sweep(ctx, d.Export.Destination.Prefix+"/"); err != nil {
+		m.Logger.Warn("unfinished uploads of an export may be left", "export", d.Export.ID, "tenant", d.Tenant,
+			"error", err)
+	}
+}
+
+// writing is a job being written.
+type writing struct {
+	manager *Manager
+	job     *job
+	bucket  blob.Bucket
+
+	file    *PartWriter // nil between two files
+	object  *object
+	last    position // of the last record of file
+	written uint64   // records of the job
+}
+
+// records writes what is still to be exported, file by file.
+func (w *writing) records(ctx context.Context, d *document) error {
+	defer w.discard()
+	w.written = d.Export.RecordCount
+	for r, err := range w.manager.Log.Scan(ctx, d.Tenant, d.query()) {
+		if err == nil {
+			err = w.append(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil || w.file == nil {
+		return err
+	}
+	return w.endFile(ctx)
+}
+
+func (w *writing) append(ctx context.Context, r *audit.Record) error {
+	if w.file == nil {
+		if err := w.beginFile(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.file.Append(r); err != nil {
+		return err
+	}
+	w.last = position{r.Timestamp, r.Index}
+	w.written++
+	w.job.active.records.Store(w.written)
+	if w.file.Full() {
+		return w.endFile(ctx)
+	}
+	return nil
+}
+
+func (w *writing) beginFile(ctx context.Context) error {
+	d := w.manager.document(w.job)
+	var err error
+	if w.object, err = create(ctx, w.bucket, d.partKey()); err != nil {
+		return err
+	}
+	w.object.size, w.object.count = d.Export.SizeBytes, w.job.active.size.Store
+	w.file, err = NewPartWriter(w.object, d.Export.Format, d.Export.Compression, d.PartSize)
+	return err
+}
+
+// endFile finishes a file and notes that.
+func (w *writing) endFile(ctx context.Context) error {
+	part, err := w.file.Close()
+	w.file = nil
+	if err != nil {
+		return err
+	}
+	if err := w.object.commit(ctx); err != nil {
+		return err
+	}
+	// A crash here: the same object is written again, and is equal.
+	return w.manager.change(w.job, func(d *document) error {
+		d.addPart(w.object.key, part, w.last)
+		return nil
+	})
+}
+
+// discard gives up an unfinished file.
+func (w *writing) discard() {
+	if w.file != nil {
+		_, _ = w.file.Close() // lets go of what the encoder holds
+		w.file = nil
+	}
+	if w.object != nil {
+		w.object.abort(w.manager)
+	}
+}
+
+// finish writes the manifest. It is too late to cancel once that has begun, or
+// a cancelled export could have one.
+func (w *writing) finish(ctx context.Context) error {
+	err := w.manager.change(w.job, func(d *document) error {
+		d.Finishing = true
+		return ctx.Err() // whoever has cancelled it was in time
+	})
+	if err != nil {
+		return err
+	}
+	d := w.manager.document(w.job)
+	text, err := d.manifest().Encode()
+	if err != nil {
+		return err
+	}
+	w.object, err = create(ctx, w.bucket, d.key(ManifestName))
+	if err != nil {
+		return err
+	}
+	defer w.discard()
+	if _, err := w.object.Write(text); err != nil {
+		return err
+	}
+	return w.object.commit(ctx)
+}
