@@ -1,25 +1,44 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"log/slog"
+	"path/filepath"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/blob"
 	"github.com/scaivault/audit/internal/export"
 )
 
-// openBucket opens the bucket of an export, as the operator allows it.
-func (c *serveCommand) openBucket(context.Context, export.Place) (blob.Bucket, error) {
-	return nil, errors.New("buckets are not built yet")
+// buckets opens the buckets of exports, as the operator allows them.
+type buckets struct {
+	directories []string
+	guard       *blob.Guard
+	logger      *slog.Logger
 }
 
-// noSecrets is a place without secrets.
-type noSecrets struct{}
+func (c *serveCommand) buckets(logger *slog.Logger) *buckets {
+	return &buckets{
+		directories: c.ExportDir,
+		guard:       &blob.Guard{AllowEndpoints: c.AllowEndpoint, AllowLoopback: c.Dev},
+		logger:      logger,
+	}
+}
 
-// Get finds nothing.
-func (noSecrets) Get(
-	_ context.Context, _ audit.TenantID, path audit.Path, _ string,
-) (map[string]string, error) {
-	return nil, audit.Errorf(audit.CodeAccessDenied, "secret %q: there is none", path)
+// open opens the bucket of an export. In a directory each tenant has one of its
+// own.
+func (b *buckets) open(ctx context.Context, p export.Place) (blob.Bucket, error) {
+	bucket := p.Destination.Bucket
+	if p.Destination.Type == audit.DestinationFile {
+		if len(b.directories) == 0 {
+			return nil, blob.ErrNotFound
+		}
+		bucket = filepath.Join(cmp.Or(bucket, b.directories[0]), string(p.Tenant))
+	}
+	return blob.Open(ctx, blob.Config{
+		Type: string(p.Destination.Type), Bucket: bucket, Prefix: p.Destination.Prefix,
+		Credentials: blob.Credentials(p.Credentials), Owner: string(p.Export),
+		Dial: b.guard, Directories: b.directories, Logger: b.logger,
+	})
 }

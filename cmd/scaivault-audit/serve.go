@@ -8,6 +8,9 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/scaivault/audit/internal/store"
 )
 
 // serveCommand holds the settings of the server; their help texts are the
@@ -30,9 +33,14 @@ type serveCommand struct {
 	RateLimitExports int  `default:"30" env:"RATE_LIMIT_EXPORTS" help:"Exports of an identity per minute."`
 	AllowFuture      bool `env:"ALLOW_FUTURE" help:"Take events over 24 hours ahead of the clock, for imports."`
 
+	SealEvents int           `default:"262144" env:"SEAL_EVENTS" help:"Events of a tenant in memory that are sealed into a segment (default ${default})."`
+	SealAfter  time.Duration `default:"24h" env:"SEAL_AFTER" help:"How long fewer stay in memory (default ${default})."`
+	TailEvents int           `default:"1048576" env:"TAIL_EVENTS" help:"Events of all tenants in memory from which on the largest are sealed (default ${default})."`
+
 	ExportDir     []string `placeholder:"DIR" env:"EXPORT_DIR" help:"Allow exports into this directory; repeatable."`
 	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports to this private address; repeatable."`
 	ExportWorkers int      `default:"2" env:"EXPORT_WORKERS" help:"Exports that run at the same time."`
+	secretSettings
 
 	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
@@ -93,10 +101,14 @@ func (c *serveCommand) check() error {
 		return errors.New("--rate-limit-queries, --rate-limit-exports: want at least 1")
 	case c.ExportWorkers < 1:
 		return errors.New("--export-workers: want at least 1")
+	case c.SealEvents < 1 || c.SealEvents > store.MaxSealEvents:
+		return fmt.Errorf("--seal-events: want 1 to %d", store.MaxSealEvents)
+	case c.SealAfter < time.Minute || c.TailEvents < 1:
+		return errors.New("--seal-after: want at least 1m; --tail-events: at least 1")
 	case c.DevToken != "" && !c.Dev:
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}
-	return nil
+	return c.secretSettings.check()
 }
 
 // checkTLS finds a certificate that does not go with its key, before anything

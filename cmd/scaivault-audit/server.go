@@ -71,12 +71,19 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(disk, filepath.Join(c.Data, "log"), store.Options{Clock: clock, Logger: logger})
+	credentials, err := c.secretSettings.open(disk, c.Data, clock)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s.store, err = store.Open(disk, filepath.Join(c.Data, "log"), store.Options{
+		Clock: clock, Logger: logger,
+		SealEvents: c.SealEvents, SealAfter: c.SealAfter, TailEvents: c.TailEvents,
+	})
 	if err != nil {
 		return nil, err
 	}
 	s.exports, err = export.Open(disk, c.Data, export.Options{
-		Log: s.store, Secrets: noSecrets{}, Open: c.openBucket,
+		Log: s.store, Secrets: credentials, Open: c.buckets(logger).open,
 		Clock: clock, Logger: logger, Workers: c.ExportWorkers,
 	})
 	if err != nil {

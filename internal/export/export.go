@@ -43,7 +43,8 @@ type Log interface {
 type Secrets interface {
 	// Get returns the members of a secret. A secret that is missing or not for
 	// whoever the bearer token stands for is an [audit.CodeAccessDenied]. With
-	// the bearer "" the service asks for itself.
+	// the bearer "" the service asks for itself; where it may not, that is an
+	// [audit.CodeAuthenticationRequired].
 	Get(ctx context.Context, tenant audit.TenantID, path audit.Path, bearer string) (map[string]string, error)
 }
 

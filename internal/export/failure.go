@@ -47,7 +47,7 @@ func secretError(err error) error {
 	var e *audit.Error
 	errors.As(err, &e)
 	switch audit.ErrorCode(err) {
-	case audit.CodeAccessDenied:
+	case audit.CodeAccessDenied, audit.CodeAuthenticationRequired:
 		return refusal(audit.CodeAccessDenied, fieldCredentials,
 			"there is no such secret, or it is not for you", err)
 	case audit.CodeValidationError: // the words of our own package, without values

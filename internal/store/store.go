@@ -47,7 +47,7 @@ type Options struct {
 	// CommitTimeout is how long an append waits for the disk; default 5 s.
 	CommitTimeout time.Duration
 	// SealEvents is the number of a tenant's events in memory that are sealed
-	// into a segment; default 262,144, at most twice that. Segments are merged
+	// into a segment; default 262,144, at most [MaxSealEvents]. Segments are merged
 	// up to four times as many.
 	SealEvents int
 	// SealAfter is how long events stay in memory that are fewer; default 24 h.
@@ -57,6 +57,10 @@ type Options struct {
 	// as many are refused with [audit.CodeUnavailable].
 	TailEvents int
 }
+
+// MaxSealEvents is the most that [Options.SealEvents] can be: a few segments that
+// are a little larger than that are merged into one.
+const MaxSealEvents = maxSegmentRows / mergeFactor / 2
 
 func (o *Options) setDefaults() {
 	if o.WALFileSize == 0 {
@@ -72,7 +76,7 @@ func (o *Options) setDefaults() {
 	if o.SealEvents == 0 {
 		o.SealEvents = 1 << 18
 	}
-	o.SealEvents = min(o.SealEvents, maxSegmentRows/mergeFactor/2)
+	o.SealEvents = min(o.SealEvents, MaxSealEvents)
 	if o.TailEvents == 0 {
 		o.TailEvents = 1 << 20
 	}
