@@ -77,7 +77,14 @@ func newRuin(t *testing.T, clean bool) *ruin {
 	if clean {
 		check(t, s.Close())
 	}
-	b.files = snapshot(t, m.CrashClone(1, 0), ".")
+	end := m.CrashClone(1, 0)
+	named, err := sealed(end)
+	check(t, err)
+	b.files = snapshot(t, end, ".")
+	maps.DeleteFunc(b.files, func(name string, _ []byte) bool {
+		tenant, r, ok := segmentName(name)
+		return ok && !slices.Contains(named, sealedRange{tenant, r.From, r.To})
+	})
 	b.ask(t)
 	return b.ruin
 }

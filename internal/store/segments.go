@@ -116,10 +116,21 @@ func (s *Store) removeOrphans(m *manifest) error {
 	if err != nil {
 		return err
 	}
+	durable := false
 	for _, file := range files {
 		info, orphan := segmentOf(file)
 		orphan = orphan && !slices.ContainsFunc(m.Segments, func(i segmentInfo) bool { return i.file() == file })
-		if orphan && s.holds(&info) || strings.HasSuffix(file, vfs.TempSuffix) {
+		orphan = orphan && s.holds(&info)
+		if orphan && !durable {
+			// The manifest that was read may be in memory only, left there by a
+			// sync that failed. After a power cut the one before it would name
+			// what is removed here.
+			if err := writeManifest(s.fs, s.dir, m); err != nil {
+				return err
+			}
+			durable = true
+		}
+		if orphan || strings.HasSuffix(file, vfs.TempSuffix) {
 			if err := s.fs.Remove(s.dir + "/" + file); err != nil {
 				return err
 			}
@@ -165,6 +176,15 @@ func (s *Store) rebuildManifest(cause error) (*manifest, error) {
 	}
 	s.opts.Logger.Error("the manifest is made anew from the segments", "dir", s.dir, "error", cause)
 	m.sort()
+	for i, info := range m.Segments {
+		// Their names may be in memory only: a power cut must not take what the
+		// manifest promises.
+		if i == 0 || info.Tenant != m.Segments[i-1].Tenant {
+			if err := s.fs.SyncDir(s.dir + "/" + string(info.Tenant)); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return m, writeManifest(s.fs, s.dir, m)
 }
 

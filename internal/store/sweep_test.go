@@ -12,10 +12,10 @@ import (
 )
 
 // everyBit has the sweeps look at every bit and every length instead of some:
-// a store is opened, asked everything and appended to 280,000 times, which
+// a store is opened, asked everything and appended to more than 200,000 times, which
 // takes a quarter of an hour.
 //
-//	go test -run TestSweep -every-bit -timeout 1h ./internal/store
+//	go test -run TestSweep -every-bit -timeout 2h ./internal/store
 var everyBit = flag.Bool("every-bit", false, "damage every bit of a store, not some")
 
 // The mean distances between bits that are flipped, and between lengths.
