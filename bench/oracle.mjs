@@ -47,8 +47,9 @@ async function choose() {
   const least = identities.get(who.at(-1))
   return {
     last, middle, request, heavy: who[0], rare: who.find(id => identities.get(id) === least),
-    address: where[where.length >> 1], secret: what[0], prefix: what[0].split('/').slice(0, 2).join('/'),
-    untouched: what.find(path => !touched.get(who[0])?.has(path)) ?? 'never/touched',
+    address: where[where.length >> 1], secret: what[what.length >> 1], busy: what[0],
+    prefix: what[0].split('/').slice(0, 2).join('/'),
+    untouched: what.slice(what.length >> 1).find(path => !touched.get(who[0])?.has(path)) ?? 'never/touched',
   }
 }
 

@@ -20,14 +20,16 @@ export function questions(x) {
   const within = (from, to) => ({ from: stamp(from), to: stamp(to) })
   const all = within(from, to)
   const page = (name, filter) => ({ name, kind: 'page', filter: { ...all, ...filter } })
+  const trail = (name, path) => ({ name, kind: 'trail', filter: { ...all, secret_path: path },
+    period: { ...within(month, to), secret_path: path } })
   return [
     page('newest_100', {}),
     page('day_action', { ...within(midday, midday + day), action: 'read' }),
     page('heavy_identity', { identity_id: x.heavy }),
     page('rare_identity', { identity_id: x.rare }),
     page('source_ip', { source_ip: x.address }),
-    { name: 'secret_trail', kind: 'trail', filter: { ...all, secret_path: x.secret },
-      period: { ...within(month, to), secret_path: x.secret } },
+    trail('secret_trail', x.secret),
+    trail('busy_secret', x.busy),
     page('prefix_failures', { from: stamp(month), path_prefix: x.prefix, success: false }),
     { name: 'request_id', kind: 'page', filter: { request_id: x.request } },
     page('no_match', { identity_id: x.heavy, secret_path: x.untouched }),

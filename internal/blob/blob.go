@@ -44,7 +44,8 @@ var errEnded = errors.New("the upload has ended")
 // Bucket is where one export is written.
 type Bucket interface {
 	// Check reports whether the bucket can be reached and written to, and
-	// leaves nothing behind in it.
+	// leaves nothing behind in it. A store that does not answer is asked again
+	// for minutes: who waits for it gives ctx a deadline.
 	Check(ctx context.Context) error
 	// Create begins an object. Nobody sees it before it is committed. A key is
 	// 1 to 1,024 bytes of printable UTF-8; its segments, separated by '/', are

@@ -110,7 +110,7 @@ func checkKey(key string) error {
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "" || segment == "." || segment == ".." {
-			return errors.New(`a segment of the key is empty, "." or ".." but must be a name`)
+			return errors.New(`a segment of the key is empty, or "." or ".."`)
 		}
 	}
 	return nil

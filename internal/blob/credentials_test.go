@@ -99,9 +99,10 @@ func TestAzureAccounts(t *testing.T) {
 	d := newAzure(t)
 	endpoint := d.config.Credentials["endpoint"]
 	for name, c := range map[string]blob.Credentials{
-		"key":               {"account_name": testAccount, "account_key": azureKey, "endpoint": endpoint},
-		"connection string": {"connection_string": "BlobEndpoint=" + endpoint + ";AccountName=" + testAccount + ";AccountKey=" + azureKey},
-		"signature":         {"sas_token": d.sas(t), "endpoint": endpoint},
+		"key": {"account_name": testAccount, "account_key": azureKey, "endpoint": endpoint},
+		"connection string": {"connection_string": "BlobEndpoint=" + endpoint + ";AccountName=" + testAccount +
+			";AccountKey=" + azureKey},
+		"signature": {"sas_token": d.sas(t), "endpoint": endpoint},
 		"string with signature": {"connection_string": "BlobEndpoint=" + endpoint + ";SharedAccessSignature=" +
 			d.sas(t)},
 	} {
@@ -147,7 +148,8 @@ func TestOwners(t *testing.T) {
 	dir := t.TempDir()
 	for name, ok := range map[string]bool{"": false, "a b": false, "é": false, "a\n": false,
 		strings.Repeat("o", 256): true, strings.Repeat("o", 257): false} {
-		b, err := blob.Open(t.Context(), blob.Config{Type: "file", Bucket: dir, Directories: []string{dir}, Owner: name})
+		b, err := blob.Open(t.Context(), blob.Config{Type: "file", Bucket: dir, Directories: []string{dir},
+			Owner: name})
 		if (err == nil) != ok {
 			t.Errorf("owner %q: %v", name, err)
 		}

@@ -122,7 +122,8 @@ func TestUnfinishedIsAborted(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	d.proxy.spoil(rule{match: func(r *http.Request) bool { return r.Method == http.MethodDelete }, times: 2, how: unavailable})
+	isDelete := func(r *http.Request) bool { return r.Method == http.MethodDelete }
+	d.proxy.spoil(rule{match: isDelete, times: 2, how: unavailable})
 	if err := u.Abort(); err != nil {
 		t.Fatal(err)
 	}

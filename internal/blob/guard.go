@@ -133,13 +133,13 @@ func (g *Guard) dial(ctx context.Context, network, hostport string) (net.Conn, e
 // client returns an HTTP client whose connections are guarded.
 func (g *Guard) client() *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{
+		Transport: fence{&http.Transport{
 			DialContext:         g.dial,
 			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout: dialTimeout,
 			IdleConnTimeout:     idleTimeout,
 			MaxIdleConnsPerHost: 8,
-		},
+		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

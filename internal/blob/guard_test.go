@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -189,8 +191,8 @@ func checkAt(t *testing.T, store, endpoint string, g *blob.Guard) error {
 func TestTLS(t *testing.T) {
 	var hello atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = nil
-	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS13, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		hello.Add(1)
 		for _, v := range h.SupportedVersions {
 			if v < tls.VersionTLS12 {

@@ -1,6 +1,8 @@
 package blob_test
 
 import (
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -51,10 +53,13 @@ func newProxy() *proxy {
 // include it.
 func (p *proxy) to(addr string) {
 	target := &url.URL{Scheme: "http", Host: addr}
-	p.forward = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-	}}
+	p.forward = &httputil.ReverseProxy{
+		ErrorLog: log.New(io.Discard, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
+		},
+	}
 }
 
 // spoil makes r the only rule, and forgets the requests so far.
