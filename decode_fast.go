@@ -168,9 +168,7 @@ func plain(s string) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; n+8 <= len(s); n += 8 {
-		b := s[n : n+8]
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		w := word(s[n : n+8])
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
 		odd := w | (w + ones) | (w - ones*' ') | (quote - ones) | (backslash - ones)
 		if odd &= high; odd != 0 {
@@ -181,6 +179,30 @@ func plain(s string) int {
 		n++
 	}
 	return n
+}
+
+// isPlain reports whether s is ASCII that stands for itself in a JSON string.
+// It looks at the last eight bytes whether it has seen some of them or not.
+func isPlain(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	if len(s) < 8 {
+		return plain(s) == len(s)
+	}
+	odd := uint64(0)
+	for n := 0; ; n += 8 {
+		n = min(n, len(s)-8)
+		w := word(s[n : n+8])
+		odd |= w | (w - ones*' ') | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)
+		if n == len(s)-8 {
+			return odd&high == 0
+		}
+	}
+}
+
+// word returns the eight bytes of b, the first one lowest.
+func word(b string) uint64 {
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 func (q *quick) literal(word string) bool {

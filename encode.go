@@ -54,8 +54,11 @@ func appendNullable(dst []byte, s string) []byte {
 // escaped (RFC 8785, section 3.2.2.2).
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if isPlain(s) { // as most are
+		return append(append(dst, s...), '"')
+	}
 	start := 0
-	for i := plain(s); i < len(s); i++ { // most strings are plain
+	for i := range len(s) {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue

@@ -151,6 +151,22 @@ func (d *frontDict) appendValue(dst []byte, code uint32) []byte {
 	return t.b
 }
 
+// all returns all strings, by code.
+func (d *frontDict) all() []string {
+	list := make([]string, d.n)
+	var t text
+	var rest []byte
+	for code := range list {
+		if code%blockRows == 0 {
+			rest = t.open(d, t.b[:0], uint32(code))
+		} else {
+			rest = t.step(rest)
+		}
+		list[code] = string(t.b)
+	}
+	return list
+}
+
 // value returns the string with this code, "" if there is none.
 func (d *frontDict) value(code uint32) string {
 	var buf [128]byte

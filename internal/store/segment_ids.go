@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -144,22 +146,36 @@ func (c *idColumn) append(dst []byte, row int) []byte {
 		return append(dst, c.oddID(k)...)
 	}
 	s := &c.shape
+	begin := len(dst)
+	dst = append(dst, s.pattern...)
+	id := dst[begin:]
 	chars, mask := alphabet(s.bits), uint64(1)<<s.bits-1
 	pos := uint64(row*s.size) * 8
-	word, left := uint64(0), 0
-	for _, ch := range s.pattern {
-		if ch == symbolMark {
-			if left == 0 {
-				word, left = load(c.slots, pos>>3)>>(pos&7), 9
-			}
-			ch = chars[word&mask]
-			word >>= s.bits
-			pos += uint64(s.bits)
-			left--
+	for i := 0; i < len(id); i++ {
+		if id[i] != symbolMark {
+			continue
 		}
-		dst = append(dst, ch)
+		if i+8 <= len(id) && s.bits == 4 && binary.LittleEndian.Uint64(id[i:]) == math.MaxUint64 {
+			hexOf(id[i:i+8], uint32(load(c.slots, pos>>3)>>(pos&7)))
+			i, pos = i+7, pos+8*4
+			continue
+		}
+		id[i] = chars[load(c.slots, pos>>3)>>(pos&7)&mask]
+		pos += uint64(s.bits)
 	}
 	return dst
+}
+
+// hexOf sets dst to the eight hex digits of v, its lowest four bits first.
+func hexOf(dst []byte, v uint32) {
+	// Each byte of x gets four bits, and becomes the digit: '0' plus the bits,
+	// plus what lies between '9' and 'a' where they are 10 or more.
+	x := uint64(v)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	binary.LittleEndian.PutUint64(dst, x+0x3030303030303030+letters*('a'-'9'-1))
 }
 
 // oddAt returns which of the odd rows row is, or a number below 0.

@@ -15,21 +15,25 @@ type recordReader struct {
 	block   segmentBlock
 	columns rowColumns // those of the block that were decoded last
 	met     [numCols]metValues
-	text    []byte // of the rows that are being read
-	ends    []int  // of each text
+	shared  [64][]byte // extra data that many rows of the block have, by code
+	text    []byte     // of the rows that are being read
+	ends    []int      // of each text
 }
 
 // metValues are values of a column that a reader met, each in the place of the
-// low bits of its code. There are more of them if they do not suffice.
+// low bits of its code. There are more of them if they do not suffice, and in
+// the end, where that is not too much, all values there are.
 type metValues struct {
 	words  *words
 	list   []metValue // a power of two
 	misses int        // since list was made
+	all    []string   // by code, if not nil
 }
 
 const (
 	leastMet = 1 << 7
 	mostMet  = 1 << 14
+	mostAll  = 1 << 16
 )
 
 // metValue is a value and its code + 1; 0 says that there is none.
@@ -40,16 +44,29 @@ type metValue struct {
 
 // value returns the value of a code.
 func (m *metValues) value(code uint32) string {
+	if int(code) < len(m.all) {
+		return m.all[code]
+	}
 	met := &m.list[code&uint32(len(m.list)-1)]
-	if met.code == code+1 {
-		return met.text
+	if met.code != code+1 {
+		if m.misses++; m.misses > 2*len(m.list) {
+			met = m.grow(code)
+		}
+		*met = metValue{code + 1, m.words.value(code)}
 	}
-	if m.misses++; m.misses > 2*len(m.list) && len(m.list) < min(mostMet, m.words.n) {
-		*m = metValues{words: m.words, list: make([]metValue, 4*len(m.list))}
-		met = &m.list[code&uint32(len(m.list)-1)]
-	}
-	*met = metValue{code + 1, m.words.value(code)}
 	return met.text
+}
+
+// grow makes room for more values and returns the place of a code.
+func (m *metValues) grow(code uint32) *metValue {
+	m.misses = 0
+	switch {
+	case len(m.list) >= m.words.n/8 && m.words.n <= mostAll:
+		m.all = m.words.all()
+	case len(m.list) < mostMet:
+		m.list = make([]metValue, 4*len(m.list))
+	}
+	return &m.list[code&uint32(len(m.list)-1)]
 }
 
 // reader returns a reader whose block is n. Whoever is done with it puts it
@@ -71,6 +88,7 @@ func (s *segment) reader(n int) (*recordReader, error) {
 	}
 	if r.number != n {
 		r.number = -1
+		clear(r.shared[:])
 		if err := s.open(&r.block, n); err != nil {
 			return nil, err
 		}
@@ -157,10 +175,25 @@ func (r *recordReader) addTexts(i int, index uint64) error {
 	r.ends = append(r.ends, len(r.text))
 	r.text = b.requests.append(r.text, i)
 	r.ends = append(r.ends, len(r.text))
-	extra, err := b.extras.at(&b.group, i)
+	extra, err := r.extra(i - r.columns.first)
 	r.text = append(r.text, extra...)
 	r.ends = append(r.ends, len(r.text))
 	return err
+}
+
+// extra returns the extra data of row k of the columns.
+func (r *recordReader) extra(k int) (text []byte, err error) {
+	code := r.columns.extras[k]
+	if code == 0 {
+		return r.block.extras.aloneText(&r.block.group, r.columns.alone[k])
+	}
+	if code < 0 || code >= int64(len(r.shared)) {
+		return r.block.extras.sharedText(code)
+	}
+	if r.shared[code] == nil {
+		r.shared[code], err = r.block.extras.sharedText(code)
+	}
+	return r.shared[code], err
 }
 
 // cutTexts gives the records their texts. They share one string: a page of
@@ -181,6 +214,8 @@ type rowColumns struct {
 	first                                   int
 	times, received, duration, displacement [2 * miniRows]int64
 	codes                                   [numCols][2 * miniRows]uint32
+	extras                                  [2 * miniRows]int64 // codes of the extra data
+	alone                                   [2 * miniRows]int   // rows of the block before, whose code is 0
 }
 
 // load decodes the rows from ≤ row < to.
@@ -193,5 +228,17 @@ func (c *rowColumns) load(b *segmentBlock, from, to int) {
 	b.received.fill(c.received[:n], from, c.times[:n])
 	for col := range c.codes {
 		b.fillCodes(c.codes[col][:n], col, from, c.codes[colIdentity][:n])
+	}
+	b.extras.codes.fill(c.extras[:n], from)
+	rank := -1
+	for k, code := range c.extras[:n] {
+		if code != 0 {
+			continue
+		}
+		if rank < 0 {
+			rank = b.extras.rank(from + k)
+		}
+		c.alone[k] = rank
+		rank++
 	}
 }

@@ -187,6 +187,9 @@ func (g *textGroup) index(rows int) error {
 	return nil
 }
 
+// holds reports whether the group has text rank.
+func (g *textGroup) holds(rank int) bool { return g.group >= 0 && rank >= g.first && rank < g.first+len(g.ends) }
+
 // text returns text rank of those of the column that are alone.
 func (g *textGroup) text(rank int) ([]byte, error) {
 	i := rank - g.first
@@ -202,11 +205,17 @@ func (g *textGroup) text(rank int) ([]byte, error) {
 
 // at returns the text of a row. It is valid as long as the group is.
 func (c *textColumn) at(g *textGroup, row int) ([]byte, error) {
-	code := c.codes.at(row)
-	if code != 0 {
+	if code := c.codes.at(row); code != 0 {
 		return c.sharedText(code)
 	}
-	rank := c.rank(row)
+	return c.aloneText(g, c.rank(row))
+}
+
+// aloneText returns text rank of those that are alone, as long as the group is.
+func (c *textColumn) aloneText(g *textGroup, rank int) ([]byte, error) {
+	if g.holds(rank) {
+		return g.text(rank)
+	}
 	group := c.groupOf(rank)
 	if g.group != group {
 		if err := g.read(c, group); err != nil {
