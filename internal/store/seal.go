@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"sync"
@@ -16,6 +17,10 @@ import (
 // sealInterval is how often the sealer looks for tails that are old; full ones
 // wake it at once.
 const sealInterval = 10 * time.Second
+
+// mergesPerTick bounds the work that merging takes from a burst of appends: it is
+// made up for afterwards.
+const mergesPerTick = 1
 
 // sealer turns full and old tails into segments, and small segments into larger
 // ones. One goroutine runs it.
@@ -40,15 +45,19 @@ func (s *sealer) run() {
 	defer tick.Stop()
 	for {
 		var answer chan<- error
+		merges := 0
 		select {
 		case <-s.stop:
 			return
 		case answer = <-s.all:
 			s.await(s.store.rollAll())
+			s.store.wal.turn()
+			merges = math.MaxInt
 		case <-s.store.full:
 		case <-tick.C:
+			merges = mergesPerTick
 		}
-		err := s.pass()
+		err := s.pass(merges)
 		if err != nil {
 			s.store.opts.Logger.Error("events cannot be sealed or merged; they stay where they are",
 				"error", err)
@@ -59,15 +68,16 @@ func (s *sealer) run() {
 	}
 }
 
-// pass seals what is full or old or too much, merges what is small, and removes
-// the files of the write-ahead log that hold nothing else. A log whose sealing
-// fails does not keep the others from it; the next pass tries again.
-func (s *sealer) pass() error {
+// pass seals what is full or old or too much, merges what is small, so many
+// times at most, and removes the files of the write-ahead log that hold nothing
+// else. A log whose sealing fails does not keep the others from it; the next
+// pass tries again.
+func (s *sealer) pass(merges int) error {
 	now := audit.TimeOf(s.store.opts.Clock())
 	s.store.rollOld(now)
 	s.store.rollLargest()
 	errs := []error{s.sealFull()}
-	for errs[0] == nil && !s.closing() {
+	for ; merges > 0 && errs[0] == nil && !s.closing(); merges-- {
 		merged, err := s.mergeOne()
 		errs = append(errs, err)
 		if !merged {

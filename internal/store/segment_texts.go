@@ -188,7 +188,9 @@ func (g *textGroup) index(rows int) error {
 }
 
 // holds reports whether the group has text rank.
-func (g *textGroup) holds(rank int) bool { return g.group >= 0 && rank >= g.first && rank < g.first+len(g.ends) }
+func (g *textGroup) holds(rank int) bool {
+	return g.group >= 0 && rank >= g.first && rank < g.first+len(g.ends)
+}
 
 // text returns text rank of those of the column that are alone.
 func (g *textGroup) text(rank int) ([]byte, error) {

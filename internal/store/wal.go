@@ -34,6 +34,7 @@ type wal struct {
 
 	mu     sync.Mutex // guards the members below; never held during I/O
 	open   *group     // nil if nothing waits
+	turned bool       // the next file is due
 	spare  []byte     // a buffer for the next group
 	err    error      // why the writer ended; set once
 	closed bool
@@ -149,12 +150,17 @@ func (w *wal) flush() {
 	w.mu.Lock()
 	g, err := w.open, w.err
 	w.open = nil
+	turn := w.turned && err == nil && w.size > int64(walHeader)
+	w.turned = false
 	w.mu.Unlock()
+	if turn {
+		err = w.fail(w.rotate())
+	}
 	if g == nil {
 		return
 	}
 	if err == nil {
-		err = w.commit(g)
+		err = w.fail(w.write(g.frame))
 	}
 	if g.err = err; err == nil {
 		for _, m := range g.marks {
@@ -172,11 +178,25 @@ func (w *wal) flush() {
 	close(g.done)
 }
 
-// commit writes and syncs a group. The first failure ends the writer for the
-// life of the process: after a failed write or sync nobody knows what the disk
-// holds, and a second sync may report success over pages that were dropped.
-func (w *wal) commit(g *group) error {
-	err := w.write(g.frame)
+// turn begins the next file soon, so that the present one can be removed once
+// all it holds is sealed.
+func (w *wal) turn() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.err != nil {
+		return
+	}
+	w.turned = true
+	select {
+	case w.wake <- struct{}{}:
+	default: // run has not yet taken the last wake-up
+	}
+}
+
+// fail ends the writer for the life of the process if err is one: after a failed
+// write or sync nobody knows what the disk holds, and a second sync may report
+// success over pages that were dropped.
+func (w *wal) fail(err error) error {
 	if err == nil {
 		return nil
 	}
