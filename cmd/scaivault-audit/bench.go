@@ -24,9 +24,10 @@ type benchCommand struct {
 	Time    time.Duration `default:"1s" placeholder:"TIME" help:"For each question (default ${default})."`
 	Cold    bool          `help:"Ask once more after dropping the files from the page cache (Linux)."`
 
-	QuestionsOnly bool   `help:"Append nothing: ask what --data holds."`
-	CPUProfile    string `name:"cpu-profile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof."`
-	JSON          bool   `help:"Print one JSON document."`
+	Only          []string `placeholder:"NAME" help:"Ask these questions only, by their names in --json; repeatable."`
+	QuestionsOnly bool     `help:"Append nothing: ask what --data holds."`
+	CPUProfile    string   `name:"cpu-profile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof."`
+	JSON          bool     `help:"Print one JSON document."`
 }
 
 // Help is shown by bench --help.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/store"
 )
 
@@ -21,7 +23,10 @@ func (b *bench) ask(x *subjects) error {
 		return err
 	}
 	defer s.Close()
-	set := x.questions()
+	set, err := b.chosen(x.questions())
+	if err != nil {
+		return err
+	}
 	bar := newProgress(b.p, "ask", int64(len(set)), countUnit("questions"))
 	defer bar.end()
 	for _, q := range set {
@@ -33,6 +38,22 @@ func (b *bench) ask(x *subjects) error {
 		bar.add(1)
 	}
 	return nil
+}
+
+// chosen returns the questions that --only names, all if it names none.
+func (b *bench) chosen(all []question) ([]question, error) {
+	if len(b.command.Only) == 0 {
+		return all, nil
+	}
+	var set []question
+	for _, name := range b.command.Only {
+		i := slices.IndexFunc(all, func(q question) bool { return q.name == name })
+		if i < 0 {
+			return nil, audit.Errorf(audit.CodeValidationError, "--only %s: there is no such question", name)
+		}
+		set = append(set, all[i])
+	}
+	return set, nil
 }
 
 func (b *bench) measure(s *store.Store, q question) (questionRow, error) {

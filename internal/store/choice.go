@@ -11,17 +11,18 @@ type choice struct {
 // stretch is rows of one block.
 type stretch struct {
 	plan   *plan
-	number int // of the block
+	number int   // of the block
+	block  block // nil if it is not open
 	rows   []uint16
 }
 
-// add adds rows of a block.
-func (c *choice) add(p *plan, number int, rows ...uint16) {
+// add adds rows of a block, which may be nil.
+func (c *choice) add(p *plan, number int, b block, rows ...uint16) {
 	if len(rows) == 0 {
 		return
 	}
 	if n := len(c.stretches); n == 0 || c.stretches[n-1].plan != p || c.stretches[n-1].number != number {
-		c.stretches = append(c.stretches, stretch{plan: p, number: number})
+		c.stretches = append(c.stretches, stretch{plan: p, number: number, block: b})
 	}
 	last := &c.stretches[len(c.stretches)-1]
 	last.rows = append(last.rows, rows...)
@@ -31,7 +32,7 @@ func (c *choice) add(p *plan, number int, rows ...uint16) {
 // addRows adds rows of a part.
 func (c *choice) addRows(p *plan, rows []int) {
 	for _, row := range rows {
-		c.add(p, row>>chunkBits, uint16(row%chunkRows))
+		c.add(p, row>>chunkBits, nil, uint16(row%chunkRows))
 	}
 }
 
@@ -40,7 +41,14 @@ func (c *choice) addRows(p *plan, rows []int) {
 func (c *choice) records() ([]audit.Record, error) {
 	records := make([]audit.Record, 0, c.n)
 	for _, s := range c.stretches {
-		more, err := s.plan.records(records, s.number, s.rows)
+		b, err := s.block, error(nil)
+		if b == nil {
+			b, err = s.plan.block(s.number)
+		}
+		var more []audit.Record
+		if err == nil {
+			more, err = b.records(records, s.rows)
+		}
 		if err != nil {
 			return records, err
 		}
@@ -51,8 +59,11 @@ func (c *choice) records() ([]audit.Record, error) {
 
 // recordOf returns the record of a row of a part.
 func recordOf(p part, row int) (audit.Record, error) {
-	var one [1]audit.Record
-	records, err := p.records(one[:0], row>>chunkBits, []uint16{uint16(row % chunkRows)})
+	b, err := p.block(row >> chunkBits)
+	if err != nil {
+		return audit.Record{}, err
+	}
+	records, err := b.records(nil, []uint16{uint16(row % chunkRows)})
 	if err != nil {
 		return audit.Record{}, err
 	}

@@ -54,8 +54,7 @@ func (m *merger) add(s *segment, stopped func() bool) error {
 			end := min(i+miniRows, b.n)
 			m.columns.load(&b, i, end)
 			for row := i; row < end; row++ {
-				place := int64(n<<chunkBits + row)
-				m.indexes = append(m.indexes, s.indexes().From+uint64(place+m.columns.displacement[row-i]))
+				m.indexes = append(m.indexes, b.indexAt(row, m.columns.displacement[row-i]))
 				if err := m.addRow(&b, row, row-i, &codes); err != nil {
 					return s.damage(fmt.Errorf("block %d: %w", n, err))
 				}

@@ -37,8 +37,6 @@ type part interface {
 	producers(id string) ([]uint32, error)
 	// rowOf returns the row that has the index.
 	rowOf(index uint64) (row int, ok bool, err error)
-	// indexOf returns the index of a row.
-	indexOf(row int) (uint64, error)
 	// blocks is the number of blocks: block n holds the rows from n<<chunkBits
 	// on, chunkRows of them but in the last.
 	blocks() int
@@ -46,8 +44,6 @@ type part interface {
 	bounds(n int) (least, most audit.Time)
 	// block returns block n.
 	block(n int) (block, error)
-	// records appends the records of rows of block n, in the order of rows.
-	records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error)
 }
 
 // dictionary is the values of a column by code.
@@ -67,6 +63,8 @@ type block interface {
 	// len is the number of rows.
 	len() int
 	time(i int) audit.Time
+	// index returns the index of a row in the log.
+	index(i int) uint64
 	code(col, i int) uint32
 	success(i int) bool
 	// outcomes appends to rows those from ≤ row < to that succeeded, or
@@ -82,4 +80,6 @@ type block interface {
 	times(buf []audit.Time) []audit.Time
 	// order returns the rows by (time, index); nil says that they are in order.
 	order() []uint16
+	// records appends the records of rows, in the order of rows.
+	records(dst []audit.Record, rows []uint16) ([]audit.Record, error)
 }

@@ -46,7 +46,7 @@ func (v *view) list(ctx context.Context, q *audit.Query) (rows choice, more bool
 	}
 	err = v.walk(ctx, q.Order != audit.OrderAsc, q.After, func(r *run, some []uint16) bool {
 		n := min(len(some), q.Limit-rows.n)
-		rows.add(r.plan, r.number, some[:n]...)
+		rows.add(r.plan, r.number, r.block, some[:n]...)
 		more = n < len(some)
 		return !more
 	})
@@ -104,18 +104,13 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]int, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		_, rows, err := p.selected(b)
+		block, rows, err := p.selected(b)
 		if err != nil {
 			return nil, err
 		}
 		for _, i := range rows {
-			row := b<<chunkBits + int(i)
-			index, err := p.indexOf(row)
-			if err != nil {
-				return nil, err
-			}
-			if index >= from {
-				all = append(all, indexed{index, row})
+			if index := block.index(int(i)); index >= from {
+				all = append(all, indexed{index, b<<chunkBits + int(i)})
 			}
 		}
 		if _, grows := p.part.(*tailView); grows && len(all) >= n {

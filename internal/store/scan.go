@@ -56,7 +56,7 @@ func (c *scanner) visit(r *run, rows []uint16) bool {
 func (c *scanner) pass(r *run, rows []uint16) {
 	err := c.ctx.Err()
 	if err == nil {
-		c.records, err = r.plan.records(c.records[:0], r.number, rows)
+		c.records, err = r.block.records(c.records[:0], rows)
 	}
 	if err != nil {
 		c.yield(nil, err)

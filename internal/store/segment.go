@@ -110,6 +110,7 @@ func (s *segment) open(b *segmentBlock, n int) error {
 	if err != nil {
 		return s.damage(err)
 	}
+	b.of, b.number = s, n
 	if err := b.open(raw, min(chunkRows, s.footer.rows-n<<chunkBits), columns); err != nil {
 		return s.damage(fmt.Errorf("block %d: %w", n, err))
 	}

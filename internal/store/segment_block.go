@@ -36,6 +36,8 @@ const (
 
 // segmentBlock is a block of a segment. One goroutine uses it at a time.
 type segmentBlock struct {
+	of        *segment
+	number    int
 	n         int
 	timestamp sorted
 	received  receivedColumn
@@ -211,5 +213,9 @@ func (s *segmentBlock) times(buf []audit.Time) []audit.Time {
 // order returns nil: the rows of a segment are in order.
 func (s *segmentBlock) order() []uint16 { return nil }
 
-// displacement returns what the index of a row exceeds its place by.
-func (s *segmentBlock) displacement(i int) int64 { return s.indexes.at(i) }
+func (s *segmentBlock) index(i int) uint64 { return s.indexAt(i, s.indexes.at(i)) }
+
+// indexAt returns the index of a row that exceeds its place by displacement.
+func (s *segmentBlock) indexAt(i int, displacement int64) uint64 {
+	return s.of.footer.indexes.From + uint64(int64(s.number<<chunkBits+i)+displacement)
+}

@@ -75,12 +75,3 @@ func (s *segment) rowIn(n int, place int64, spread *spread) (row int, ok bool, e
 func (s *spread) read(low, high *[chunkRows / miniRows]int64, i int) int {
 	return min(s.low.read(low[:], i), s.high.read(high[:], i))
 }
-
-func (s *segment) indexOf(row int) (uint64, error) {
-	r, err := s.reader(row >> chunkBits)
-	if err != nil {
-		return 0, err
-	}
-	defer s.readers.Put(r)
-	return r.indexOf(row % chunkRows), nil
-}

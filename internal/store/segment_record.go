@@ -7,12 +7,10 @@ import (
 	"github.com/scaivault/audit"
 )
 
-// recordReader makes records of rows. It keeps the last block and the values
-// that it met, so that rows that are near each other cost little.
+// recordReader makes records of rows of a segment. It keeps the values that it
+// met, so that rows that are near each other cost little.
 type recordReader struct {
-	segment *segment
-	number  int // of the block; -1: none
-	block   segmentBlock
+	block   *segmentBlock
 	columns rowColumns // those of the block that were decoded last
 	met     [numCols]metValues
 	shared  [64][]byte // extra data that many rows of the block have, by code
@@ -69,53 +67,39 @@ func (m *metValues) grow(code uint32) *metValue {
 	return &m.list[code&uint32(len(m.list)-1)]
 }
 
-// reader returns a reader whose block is n. Whoever is done with it puts it
-// back into s.readers.
-func (s *segment) reader(n int) (*recordReader, error) {
-	if n < 0 || n >= s.blocks() {
-		return nil, fmt.Errorf("read block %d of a segment of %d", n, s.blocks())
+// reader returns a reader. Whoever is done with it puts it back into s.readers.
+func (s *segment) reader() (*recordReader, error) {
+	if r, ok := s.readers.Get().(*recordReader); ok {
+		return r, nil
 	}
-	r, _ := s.readers.Get().(*recordReader)
-	if r == nil {
-		r = &recordReader{segment: s, number: -1}
-		for col := range r.met {
-			w, err := s.words(col)
-			if err != nil {
-				return nil, err
-			}
-			r.met[col] = metValues{words: w, list: make([]metValue, leastMet)}
-		}
-	}
-	if r.number != n {
-		r.number = -1
-		clear(r.shared[:])
-		if err := s.open(&r.block, n); err != nil {
+	r := new(recordReader)
+	for col := range r.met {
+		w, err := s.words(col)
+		if err != nil {
 			return nil, err
 		}
-		r.number = n
+		r.met[col] = metValues{words: w, list: make([]metValue, leastMet)}
 	}
 	return r, nil
 }
 
-func (s *segment) records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error) {
-	r, err := s.reader(n)
+func (s *segmentBlock) records(dst []audit.Record, rows []uint16) ([]audit.Record, error) {
+	r, err := s.of.reader()
 	if err != nil {
 		return nil, err
 	}
-	defer s.readers.Put(r)
+	r.block = s
+	defer func() {
+		r.block = nil
+		clear(r.shared[:])
+		s.of.readers.Put(r)
+	}()
 	for some := range slices.Chunk(rows, miniRows) {
 		if dst, err = r.records(dst, some); err != nil {
-			return nil, s.damage(fmt.Errorf("block %d: %w", n, err))
+			return nil, s.of.damage(fmt.Errorf("block %d: %w", s.number, err))
 		}
 	}
 	return dst, nil
-}
-
-// indexOf returns the index of row i of the block.
-func (r *recordReader) indexOf(i int) uint64 { return r.index(i, r.block.displacement(i)) }
-
-func (r *recordReader) index(i int, displacement int64) uint64 {
-	return r.segment.footer.indexes.From + uint64(int64(r.number<<chunkBits+i)+displacement)
 }
 
 // records appends the records of up to miniRows rows. Rows that lie close are
@@ -125,13 +109,13 @@ func (r *recordReader) records(dst []audit.Record, rows []uint16) ([]audit.Recor
 	first, last := slices.Min(rows), slices.Max(rows)
 	close := int(last-first) < min(2*len(rows), len(c.times))
 	if close {
-		c.load(&r.block, int(first), int(last)+1)
+		c.load(r.block, int(first), int(last)+1)
 	}
 	begin := len(dst)
 	r.text, r.ends = r.text[:0], r.ends[:0]
 	for _, row := range rows {
 		if i := int(row); !close {
-			c.load(&r.block, i, i+1)
+			c.load(r.block, i, i+1)
 		}
 		dst = append(dst, r.record(int(row)))
 		if err := r.addTexts(int(row), dst[len(dst)-1].Index); err != nil {
@@ -160,17 +144,17 @@ func (r *recordReader) record(i int) audit.Record {
 			Success:      r.block.success(i),
 			DurationMS:   int32(c.duration[k]),
 		},
-		Index:      r.index(i, c.displacement[k]),
+		Index:      r.block.indexAt(i, c.displacement[k]),
 		ReceivedAt: audit.Time(c.received[k]),
 	}
 }
 
 // addTexts appends the texts of row i of the block.
 func (r *recordReader) addTexts(i int, index uint64) error {
-	b, begin := &r.block, len(r.text)
+	b, begin := r.block, len(r.text)
 	r.text = b.producer.append(r.text, i)
 	if len(r.text) == begin {
-		r.text = audit.AppendDerivedID(r.text, r.segment.footer.origin, index)
+		r.text = audit.AppendDerivedID(r.text, b.of.footer.origin, index)
 	}
 	r.ends = append(r.ends, len(r.text))
 	r.text = b.requests.append(r.text, i)

@@ -119,8 +119,12 @@ func BenchmarkSegment(b *testing.B) {
 		var line []byte
 		n, block := 0, 0
 		for b.Loop() {
+			open, err := s.block(block)
+			if err != nil {
+				b.Fatal(err)
+			}
 			for some := range slices.Chunk(rows, scanRows) {
-				if records, err = s.records(records[:0], block, some); err != nil {
+				if records, err = open.records(records[:0], some); err != nil {
 					b.Fatal(err)
 				}
 				for i := range records {

@@ -31,21 +31,10 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 	if len(f.Extra) > 0 {
 		rows = keep(rows, func(i int) bool { return f.MatchExtra(string(b.extra(i))) })
 	}
-	rows, err = p.bound(n, rows)
-	return b, rows, err
-}
-
-// bound drops the rows whose index the view does not see.
-func (p *plan) bound(n int, rows []uint16) (seen []uint16, err error) {
-	if p.indexes().To <= p.below {
-		return rows, nil
+	if p.indexes().To > p.below { // the view does not see all
+		rows = keep(rows, func(i int) bool { return b.index(i) < p.below })
 	}
-	seen = keep(rows, func(i int) bool {
-		index, e := p.indexOf(n<<chunkBits + i)
-		err = cmp.Or(err, e)
-		return index < p.below
-	})
-	return seen, err
+	return b, rows, nil
 }
 
 // candidates returns the rows of block n, ascending, that the lists, the times

@@ -189,8 +189,6 @@ func (v *tailView) rowOf(index uint64) (int, bool, error) {
 	return int(row), index >= v.tail.first && row < uint64(v.n), nil
 }
 
-func (v *tailView) indexOf(row int) (uint64, error) { return v.tail.first + uint64(row), nil }
-
 // times returns the first and the last time of the view's rows; a row that it
 // does not see may lie beyond them, one that it sees may not.
 func (v *tailView) times() (least, most audit.Time) {
@@ -209,14 +207,7 @@ func (v *tailView) blocks() int { return len(v.chunks) }
 func (v *tailView) bounds(n int) (least, most audit.Time) { return v.chunks[n].min, v.chunks[n].max }
 
 func (v *tailView) block(n int) (block, error) {
-	return &chunkBlock{v.chunks[n], min(chunkRows, v.n-n<<chunkBits)}, nil
-}
-
-func (v *tailView) records(dst []audit.Record, n int, rows []uint16) ([]audit.Record, error) {
-	for _, i := range rows {
-		dst = append(dst, v.record(n<<chunkBits+int(i)))
-	}
-	return dst, nil
+	return &chunkBlock{v.chunks[n], min(chunkRows, v.n-n<<chunkBits), v, n << chunkBits}, nil
 }
 
 // record returns the record of a row.
@@ -257,10 +248,13 @@ func (v *tailView) record(row int) audit.Record {
 // chunkBlock is the first rows of a chunk as a block.
 type chunkBlock struct {
 	*chunk
-	n int
+	n     int
+	view  *tailView
+	first int // row of row 0 in the tail
 }
 
 func (b *chunkBlock) len() int                           { return b.n }
+func (b *chunkBlock) index(i int) uint64                 { return b.view.tail.first + uint64(b.first+i) }
 func (b *chunkBlock) time(i int) audit.Time              { return b.chunk.times[i] }
 func (b *chunkBlock) code(col, i int) uint32             { return b.chunk.codes[col][i] }
 func (b *chunkBlock) success(i int) bool                 { return b.chunk.outcomes[i] }
@@ -277,4 +271,11 @@ func (b *chunkBlock) outcomes(rows []uint16, from, to int, success bool) []uint1
 		}
 	}
 	return rows
+}
+
+func (b *chunkBlock) records(dst []audit.Record, rows []uint16) ([]audit.Record, error) {
+	for _, i := range rows {
+		dst = append(dst, b.view.record(b.first+int(i)))
+	}
+	return dst, nil
 }

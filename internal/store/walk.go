@@ -39,30 +39,18 @@ type run struct {
 }
 
 // at returns the place of the run's k-th row.
-func (r *run) at(k int) (place, error) {
+func (r *run) at(k int) place {
 	i := int(r.rows[k])
-	index, err := r.plan.indexOf(r.number<<chunkBits + i)
-	return place{r.block.time(i), index}, err
-}
-
-// locate finds the place of the run's first row.
-func (r *run) locate() (err error) {
-	r.place, err = r.at(0)
-	return err
+	return place{r.block.time(i), r.block.index(i)}
 }
 
 // ahead returns how many rows of the run, at least one, come before bound.
-func (r *run) ahead(bound place, desc bool) (n int, err error) {
-	n = len(r.rows)
-	last, err := r.at(n - 1)
-	if err != nil || before(last, bound, desc) {
-		return n, err
+func (r *run) ahead(bound place, desc bool) int {
+	n := len(r.rows)
+	if before(r.at(n-1), bound, desc) {
+		return n
 	}
-	return 1 + sort.Search(n-1, func(k int) bool {
-		p, e := r.at(k + 1)
-		err = cmp.Or(err, e)
-		return !before(p, bound, desc)
-	}), err
+	return 1 + sort.Search(n-1, func(k int) bool { return !before(r.at(k+1), bound, desc) })
 }
 
 // runs is a heap of runs, ordered by the place of each.
@@ -92,15 +80,14 @@ func (h *runs) second() (p place, ok bool) {
 }
 
 // drop removes the first n rows of the first run.
-func (h *runs) drop(n int) error {
+func (h *runs) drop(n int) {
 	r := h.list[0]
 	if r.rows = r.rows[n:]; len(r.rows) == 0 {
 		heap.Pop(h)
-		return nil
+		return
 	}
-	err := r.locate()
+	r.place = r.at(0)
 	heap.Fix(h, 0)
-	return err
 }
 
 // stop is a block that may hold selected rows, or a part that was not prepared,
@@ -172,17 +159,12 @@ func (v *view) walk(ctx context.Context, desc bool, after *audit.Cursor, visit f
 		r := h.list[0]
 		n := len(r.rows)
 		if bound, ok := closed.bound(h); ok {
-			var err error
-			if n, err = r.ahead(bound, desc); err != nil {
-				return err
-			}
+			n = r.ahead(bound, desc)
 		}
 		if !visit(r, r.rows[:n]) {
 			return nil
 		}
-		if err := h.drop(n); err != nil {
-			return err
-		}
+		h.drop(n)
 	}
 }
 
@@ -244,9 +226,7 @@ func (h *runs) open(s stop, after *place) error {
 	}
 	r := &run{plan: s.plan, number: s.n, block: b, rows: rows}
 	for ; len(r.rows) > 0; r.rows = r.rows[1:] {
-		if err := r.locate(); err != nil {
-			return err
-		}
+		r.place = r.at(0)
 		if after == nil || before(*after, r.place, h.desc) {
 			heap.Push(h, r)
 			break
