@@ -10,7 +10,7 @@ const keyLifetime = 24 * audit.Hour
 // keyring remembers the answers to batches that had an idempotency key.
 type keyring struct {
 	byKey map[string]*keyed
-	queue []string // keys in the order of their receipt
+	queue []string // keys in the order of their receipt, but for those that were carried
 }
 
 // keyed is the answer to the batch with a key.
@@ -24,11 +24,20 @@ type keyed struct {
 func newKeyring() keyring { return keyring{byKey: make(map[string]*keyed)} }
 
 // find returns the answer to the key, or nil.
-func (r *keyring) find(key string) *keyed { return r.byKey[key] }
+func (r *keyring) find(key string, now audit.Time) *keyed {
+	if k := r.byKey[key]; k != nil && now < k.at+keyLifetime {
+		return k
+	}
+	return nil
+}
 
+// add adds the answer to a key. One that is carried is there already, and one
+// that is over may be: it has its place in the queue.
 func (r *keyring) add(key string, k *keyed) {
+	if r.byKey[key] == nil {
+		r.queue = append(r.queue, key)
+	}
 	r.byKey[key] = k
-	r.queue = append(r.queue, key)
 }
 
 // forget drops the keys whose lifetime is over.

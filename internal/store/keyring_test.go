@@ -148,3 +148,57 @@ func TestKeyAtTheSameTime(t *testing.T) {
 		t.Errorf("%d answers were replayed, size %d", replayed, s.Size(acme))
 	}
 }
+
+// TestKeysAreCarried seals a log whose batches had keys: the files of the
+// write-ahead log go, and the keys hold until their lifetime is over, also after
+// a power cut and when they are carried again.
+func TestKeysAreCarried(t *testing.T) {
+	c, m := newClock(), vfs.NewMem()
+	opts := optionsAt(c)
+	opts.WALFileSize = 4000
+	opts.SealEvents = 64
+	s := open(t, m, opts)
+	batch := func(n int) audit.Batch {
+		var events []audit.Event
+		for i := range 40 {
+			events = append(events, event(40*n+i))
+		}
+		return keyed(string(rune('a'+n)), byte(n), events...)
+	}
+	receipts := make([]audit.Receipt, 6)
+	for n := range receipts {
+		var err error
+		receipts[n], err = s.Append(t.Context(), acme, batch(n))
+		check(t, err)
+		c.advance(audit.Hour)
+		if n%2 == 1 {
+			check(t, s.Seal(t.Context()))
+			check(t, s.Seal(t.Context()))
+		}
+	}
+	size := 0
+	for _, name := range walFiles(t, m) {
+		size += len(readFile(t, m, name))
+	}
+	if size > 4000 {
+		t.Errorf("the write-ahead log has %d bytes; the keys take some 1,500", size)
+	}
+	m = m.CrashClone(0, 1)
+	s = open(t, m, opts)
+	for n, want := range receipts {
+		got, err := s.Append(t.Context(), acme, batch(n))
+		check(t, err)
+		want.Replayed = true
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("batch %d again (-want +got):\n%s", n, diff)
+		}
+	}
+	c.advance(begin + 24*audit.Hour - c.at()) // of the first key
+	for n := range 2 {
+		got, err := s.Append(t.Context(), acme, batch(n))
+		check(t, err)
+		if got.Replayed != (n == 1) {
+			t.Errorf("batch %d after a day: replayed %v", n, got.Replayed)
+		}
+	}
+}

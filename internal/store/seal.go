@@ -86,7 +86,7 @@ func (s *sealer) pass(merges int) error {
 		// Sealing comes first: what waits for it is in memory.
 		errs = append(errs, s.sealFull())
 	}
-	return errors.Join(append(errs, s.drop(now))...)
+	return errors.Join(append(errs, s.carry(now), s.drop(now))...)
 }
 
 // await waits until groups are durable or have failed.

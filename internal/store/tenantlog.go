@@ -110,7 +110,7 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 	defer l.mu.Unlock()
 	now = max(now, l.last)
 	l.keys.forget(now)
-	if k := l.keys.find(b.Key); k != nil {
+	if k := l.keys.find(b.Key, now); k != nil {
 		receipt, err := k.replay(b)
 		return receipt, k.group, err
 	}

@@ -82,11 +82,13 @@ func (f *walFile) note(l *tenantLog, end uint64, key bool, received audit.Time) 
 	}
 }
 
-// spent reports whether all that the file holds is sealed or over.
+// spent reports whether all that the file holds is sealed, over or carried.
 func (f *walFile) spent(now audit.Time) bool {
-	if f.damaged || f.keys > 0 && now < f.keys+keyLifetime {
-		return false
-	}
+	return !f.damaged && (f.keys == 0 || now >= f.keys+keyLifetime) && f.sealed()
+}
+
+// sealed reports whether all events that the file holds are.
+func (f *walFile) sealed() bool {
 	for l, end := range f.ends {
 		if l.sealedTo() < end {
 			return false
