@@ -33,6 +33,10 @@ type cli struct {
 
 	Export exportCommand `cmd:"" group:"ask" help:"Write events into a bucket or a directory."`
 
+	Verify     verifyCommand     `cmd:"" group:"prove" help:"Prove an export or a log to be whole and unaltered, offline."`
+	Keys       keysCommand       `cmd:"" group:"prove" help:"Print or rotate the keys that sign logs."`
+	Checkpoint checkpointCommand `cmd:"" group:"prove" help:"Print the signed checkpoint of a log, to keep it."`
+
 	Serve serveCommand `cmd:"" group:"serve" envprefix:"SCAIVAULT_AUDIT_" help:"Run the server."`
 
 	Ingest ingestCommand `cmd:"" group:"write" help:"Append events to a server."`
@@ -52,7 +56,8 @@ const description = `An audit log for secrets managers. To try it: scaivault-aud
 Commands that ask a server find it by SCAIVAULT_URL and SCAIVAULT_TOKEN. They print tables on a terminal ` +
 	`and JSON elsewhere.
 
-Exit codes: 0 ok, 1 general, 2 authentication, 3 authorization, 4 not found, 5 validation.`
+Exit codes: 0 ok, 1 general, 2 authentication, 3 authorization, 4 not found, 5 validation;
+of verify 10 tampered, 11 unverifiable, 12 rolled back or forked, 13 incomplete.`
 
 // run runs one command line and returns the exit code. Flags may come from the
 // environment of the process.
@@ -77,6 +82,7 @@ func execute(p *process, args []string) error {
 			{Key: "serve", Title: "Server"},
 			{Key: "ask", Title: "Ask the log"},
 			{Key: "write", Title: "Feed the log"},
+			{Key: "prove", Title: "Prove the log"},
 			{Key: "admin", Title: "Administer a data directory"},
 			{Key: "try", Title: "Try and measure"},
 			{Key: "other", Title: "Other"},

@@ -37,6 +37,9 @@ type serveCommand struct {
 	SealAfter  time.Duration `default:"24h" env:"SEAL_AFTER" help:"How long fewer stay in memory (default ${default})."`
 	TailEvents int           `default:"1048576" env:"TAIL_EVENTS" help:"Events of all tenants in memory from which on the largest are sealed (default ${default})."`
 
+	LogName        string `default:"scaivault-audit" placeholder:"NAME" env:"LOG_NAME" help:"Name under which the logs are signed, as log.example.com (default ${default}); it stays what it was."`
+	AcceptRollback bool   `help:"Sign logs again that went back behind their checkpoint, on record: after a backup was restored."`
+
 	ExportDir     []string `placeholder:"DIR" env:"EXPORT_DIR" help:"Allow exports into this directory; repeatable."`
 	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports to this private address; repeatable."`
 	ExportWorkers int      `default:"2" env:"EXPORT_WORKERS" help:"Exports that run at the same time."`
@@ -105,10 +108,17 @@ func (c *serveCommand) check() error {
 		return fmt.Errorf("--seal-events: want 1 to %d", store.MaxSealEvents)
 	case c.SealAfter < time.Minute || c.TailEvents < 1:
 		return errors.New("--seal-after: want at least 1m; --tail-events: at least 1")
+	case c.LogName == "" || strings.ContainsFunc(c.LogName, notOfName):
+		return fmt.Errorf("--log-name %q: want letters, digits, '.', '-', '_' and '/'", c.LogName)
 	case c.DevToken != "" && !c.Dev:
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}
 	return c.secretSettings.check()
+}
+
+// notOfName reports whether a character cannot be in the name of a log.
+func notOfName(r rune) bool {
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_/", r)
 }
 
 // checkTLS finds a certificate that does not go with its key, before anything

@@ -36,13 +36,14 @@ const (
 // server is everything behind the listener, in the order in which it is
 // opened.
 type server struct {
-	config  *serveCommand
-	logger  *slog.Logger
-	store   *store.Store
-	tokens  *auth.Tokens
-	tenants *auth.Tenants
-	exports *export.Manager
-	http    *http.Server
+	config   *serveCommand
+	logger   *slog.Logger
+	store    *store.Store
+	evidence *evidence
+	tokens   *auth.Tokens
+	tenants  *auth.Tenants
+	exports  *export.Manager
+	http     *http.Server
 }
 
 // openServer opens the data directory and puts the parts together.
@@ -82,16 +83,20 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	if s.evidence, err = openEvidence(disk, c, s.store, clock, logger); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
 	s.exports, err = export.Open(disk, c.Data, export.Options{
 		Log: s.store, Secrets: credentials, Open: c.buckets(logger).open,
-		Clock: clock, Logger: logger, Workers: c.ExportWorkers,
+		Evidence: exportEvidence{s.evidence}, Clock: clock, Logger: logger, Workers: c.ExportWorkers,
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.store.Close())
+		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
 	}
 	s.http = api.NewHTTPServer(api.New(api.Config{
 		Log:        s.store,
 		Exports:    s.exports,
+		Evidence:   s.evidence,
 		Auth:       authenticator,
 		Tenants:    s.tenants,
 		CursorKey:  key,
@@ -101,7 +106,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		QueryRate:  c.RateLimitQueries,
 		ExportRate: c.RateLimitExports,
 		AnyFuture:  c.AllowFuture,
-		Checks:     []api.Check{{Name: "store", Run: s.store.Health}},
+		Checks:     []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health}},
 	}), logger)
 	return s, nil
 }
@@ -149,7 +154,15 @@ func cursorKey(disk vfs.FS, name string) (key audit.CursorKey, err error) {
 // serve answers requests until ctx ends, then finishes those in flight and
 // closes the store. ready is called with the URL once the listener is open.
 func (s *server) serve(ctx context.Context, ready func(url string)) (err error) {
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		s.evidence.finish(context.WithoutCancel(ctx))
+		err = errors.Join(err, s.close())
+	}()
+	if s.config.AcceptRollback {
+		if err := s.evidence.acceptRollback(ctx); err != nil {
+			return err
+		}
+	}
 	listener, url, err := s.listen()
 	if err != nil {
 		return err
@@ -163,6 +176,7 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 		return nil
 	})
 	group.Go(func() error { return s.recordTokens(ctx) })
+	group.Go(func() error { return s.evidence.run(ctx) })
 	group.Go(func() error {
 		s.exports.Run(ctx)
 		return nil
@@ -198,9 +212,9 @@ func (s *server) listen() (net.Listener, string, error) {
 	return tls.NewListener(listener, config), "https://" + listener.Addr().String(), nil
 }
 
-// close closes the store and writes when tokens were last used.
+// close closes evidence and store and writes when tokens were last used.
 func (s *server) close() error {
-	return errors.Join(s.tokens.Flush(), s.store.Close())
+	return errors.Join(s.tokens.Flush(), s.evidence.Close(), s.store.Close())
 }
 
 // recordTokens puts tokens that were made or revoked into the log, until ctx

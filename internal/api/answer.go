@@ -54,9 +54,12 @@ func (r *request) answer(status int, v any) error {
 }
 
 // write writes a body of JSON. An error would mean that the client is gone.
-func (r *request) write(status int, body []byte) {
+func (r *request) write(status int, body []byte) { r.writeAs("application/json", status, body) }
+
+// writeAs writes a body of a type.
+func (r *request) writeAs(contentType string, status int, body []byte) {
 	h := r.out.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	r.out.WriteHeader(status)
 	r.out.Write(body)

@@ -56,6 +56,11 @@ var routes = []route{
 	{"GET", "/v1/audit/values", audit.ScopeRead, queries, (*Server).listValues},
 	{"GET", "/v1/audit/summary", audit.ScopeRead, queries, (*Server).summary},
 
+	{"GET", "/v1/audit/checkpoint", audit.ScopeRead, queries, (*Server).checkpoint},
+	{"GET", "/v1/audit/keys", audit.ScopeRead, queries, (*Server).keys},
+	{"GET", "/v1/audit/proofs/inclusion", audit.ScopeRead, queries, (*Server).inclusion},
+	{"GET", "/v1/audit/proofs/consistency", audit.ScopeRead, queries, (*Server).consistency},
+
 	{"POST", "/v1/audit/export", audit.ScopeExport, exports, (*Server).createExport},
 	{"GET", "/v1/audit/exports", audit.ScopeExport, queries, (*Server).listExports},
 	{"GET", "/v1/audit/exports/{id}", audit.ScopeExport, queries, (*Server).getExport},

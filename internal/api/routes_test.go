@@ -48,6 +48,12 @@ func pathOf(rt api.Route, exportID string) string {
 	if strings.HasSuffix(path, "/values") {
 		path += "?field=action"
 	}
+	if strings.HasSuffix(path, "/inclusion") {
+		path += "?id=log_a03"
+	}
+	if strings.HasSuffix(path, "/consistency") {
+		path += "?from_size=1&to_size=1"
+	}
 	return path
 }
 

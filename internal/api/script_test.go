@@ -258,8 +258,9 @@ func checkShape(t *testing.T, request string, r response) {
 	if id == "" {
 		return // net/http has answered, before any handler
 	}
+	isNote := strings.Contains(request, "/checkpoint") && r.StatusCode == 200
 	if r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("X-Content-Type-Options") != "nosniff" ||
-		r.Header.Get("Content-Type") != "application/json" {
+		r.Header.Get("Content-Type") != "application/json" && !isNote {
 		bad("want Cache-Control no-store, nosniff and JSON")
 	}
 	if strings.HasPrefix(request, "HEAD ") {
@@ -268,7 +269,7 @@ func checkShape(t *testing.T, request string, r response) {
 		}
 		return
 	}
-	if parse(r.body) == "bad" {
+	if parse(r.body) == "bad" && !isNote {
 		bad("want JSON")
 	}
 	if r.StatusCode < 400 || r.member("status") == "not_ready" {

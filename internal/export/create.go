@@ -63,6 +63,7 @@ func (m *Manager) prepare(ctx context.Context, tenant audit.TenantID, c audit.Ca
 		return nil, nil, err
 	}
 	d := newDocument(id, tenant, c, r, e)
+	d.Signed = m.Evidence != nil
 	if err := m.try(ctx, d.place(credentials)); err != nil {
 		return nil, nil, m.refuse(id, bucketError(err))
 	}

@@ -30,6 +30,11 @@ type document struct {
 
 	// At is the last record of the last finished file; nil if there is none.
 	At *position `json:"at"`
+	// Signed says that the job has evidence: proofs of each finished file of
+	// lines and, once it is finishing, the checkpoint.
+	Signed     bool        `json:"signed,omitempty"`
+	Proofs     []fileProof `json:"proofs,omitempty"`
+	Checkpoint string      `json:"checkpoint,omitempty"`
 	// Finishing says that all files are finished and that the manifest may be
 	// there: it is too late to cancel.
 	Finishing bool `json:"finishing"`
@@ -85,6 +90,9 @@ func decodeDocument(data []byte) (*document, error) {
 	if len(d.Spans) != len(d.Export.Files) || !d.Export.ID.Valid() || !d.Export.Status.Known() {
 		return nil, fmt.Errorf("its members do not go together")
 	}
+	if d.proves() && len(d.Proofs) != len(d.Export.Files) {
+		return nil, fmt.Errorf("its files and their proofs do not go together")
+	}
 	return &d, nil
 }
 
@@ -107,13 +115,17 @@ func (d *document) partKey() string {
 	return d.key(PartName(len(d.Export.Files)+1, d.Export.Format, d.Export.Compression))
 }
 
-// addPart notes a finished file, the last record of which is at.
-func (d *document) addPart(key string, p Part, at position) {
+// addPart notes a finished file, the last record of which is at, and its proof
+// if it has one.
+func (d *document) addPart(key string, p Part, at position, proof *fileProof) {
 	e := &d.Export
 	e.Files = append(e.Files, p.File(key))
 	e.RecordCount += p.Records
 	e.SizeBytes += p.Size
 	d.Spans = append(d.Spans, span{p.First, p.Last})
+	if proof != nil {
+		d.Proofs = append(d.Proofs, *proof)
+	}
 	d.At = &at
 }
 

@@ -63,6 +63,9 @@ type Options struct {
 	Open    func(ctx context.Context, p Place) (blob.Bucket, error)
 	Clock   func() time.Time
 	Logger  *slog.Logger
+	// Evidence makes exports verifiable; nil makes none. A job that was begun with
+	// evidence cannot go on without.
+	Evidence Evidence
 	// Workers is how many exports run at the same time; default 2.
 	Workers int
 	// Retention is how long the record of a finished export is kept; default

@@ -31,6 +31,9 @@ type Manifest struct {
 	RecordCount  uint64              `json:"record_count"`
 	SizeBytes    int64               `json:"size_bytes"`
 	Files        []ManifestFile      `json:"files"` // in the order of the events
+	Proofs       []ManifestProof     `json:"proofs,omitempty"`
+	// Checkpoint is the signed checkpoint of the log at AsOf, if there is one.
+	Checkpoint string `json:"checkpoint,omitempty"`
 }
 
 // ManifestFile is a file of an export.
@@ -38,6 +41,16 @@ type ManifestFile struct {
 	audit.ExportFile
 	FirstAt audit.Time `json:"first_at"` // of the first event
 	LastAt  audit.Time `json:"last_at"`
+	// Ranges are the indexes of the events; absent when they are many.
+	Ranges []audit.IndexRange `json:"ranges,omitempty"`
+	Proof  string             `json:"proof,omitempty"` // the key of the file's proof
+}
+
+// ManifestProof is the proof of one file of an export.
+type ManifestProof struct {
+	Key       string `json:"key"`
+	SizeBytes int64  `json:"size_bytes"`
+	SHA256    string `json:"sha256"` // lower-case hex
 }
 
 // NewManifest returns the manifest of an export of what the filter selects,
@@ -51,7 +64,7 @@ func NewManifest(f *audit.Filter, format audit.ExportFormat, compression audit.C
 
 // Add adds a file.
 func (m *Manifest) Add(f audit.ExportFile, first, last audit.Time) {
-	m.Files = append(m.Files, ManifestFile{f, first, last})
+	m.Files = append(m.Files, ManifestFile{ExportFile: f, FirstAt: first, LastAt: last})
 	m.RecordCount += f.RecordCount
 	m.SizeBytes += f.SizeBytes
 }
@@ -87,5 +100,10 @@ func (d *document) manifest() *Manifest {
 	for i, f := range e.Files {
 		m.Add(f, d.Spans[i].First, d.Spans[i].Last)
 	}
+	for i, p := range d.Proofs {
+		m.Files[i].Ranges, m.Files[i].Proof = p.Ranges, p.Key
+		m.Proofs = append(m.Proofs, p.ManifestProof)
+	}
+	m.Checkpoint = d.Checkpoint
 	return m
 }

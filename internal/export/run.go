@@ -8,6 +8,9 @@ import (
 	"github.com/scaivault/audit/internal/blob"
 )
 
+// errNoEvidence ends a job that was begun with evidence.
+var errNoEvidence = &audit.Error{Code: audit.CodeDataDamaged, Message: "the export was begun with evidence"}
+
 // run does what is left of a job, once.
 func (m *Manager) run(ctx context.Context, j *job) error {
 	again, err := m.begin(j)
@@ -15,6 +18,9 @@ func (m *Manager) run(ctx context.Context, j *job) error {
 		return err
 	}
 	d := m.document(j)
+	if d.Signed && m.Evidence == nil {
+		return errNoEvidence
+	}
 	credentials, err := m.credentials(ctx, j, d)
 	if err != nil {
 		return err
@@ -93,9 +99,12 @@ type writing struct {
 	bucket  blob.Bucket
 
 	file    *PartWriter // nil between two files
+	proof   PartProof   // of file; nil if it has none
+	line    []byte
 	object  *object
 	last    position // of the last record of file
 	written uint64   // records of the job
+	inFile  uint64   // records of file
 }
 
 // records writes what is still to be exported, file by file.
@@ -125,10 +134,12 @@ func (w *writing) append(ctx context.Context, r *audit.Record) error {
 	if err := w.file.Append(r); err != nil {
 		return err
 	}
+	w.prove(r)
 	w.last = position{r.Timestamp, r.Index}
 	w.written++
+	w.inFile++
 	w.job.active.records.Store(w.written)
-	if w.file.Full() {
+	if w.file.Full() || w.proof != nil && w.inFile == maxProved {
 		return w.endFile(ctx)
 	}
 	return nil
@@ -141,6 +152,10 @@ func (w *writing) beginFile(ctx context.Context) error {
 		return err
 	}
 	w.object.size, w.object.count = d.Export.SizeBytes, w.job.active.size.Store
+	w.inFile, w.proof = 0, nil
+	if d.proves() {
+		w.proof = w.manager.Evidence.NewPart(d.Tenant, d.Export.AsOf)
+	}
 	w.file, err = NewPartWriter(w.object, d.Export.Format, d.Export.Compression, d.PartSize)
 	return err
 }
@@ -155,9 +170,14 @@ func (w *writing) endFile(ctx context.Context) error {
 	if err := w.object.commit(ctx); err != nil {
 		return err
 	}
-	// A crash here: the same object is written again, and is equal.
+	key := w.object.key
+	proof, err := w.writeProof(ctx, w.manager.document(w.job))
+	if err != nil {
+		return err
+	}
+	// A crash here: the same objects are written again, and are equal.
 	return w.manager.change(w.job, func(d *document) error {
-		d.addPart(w.object.key, part, w.last)
+		d.addPart(key, part, w.last, proof)
 		return nil
 	})
 }
@@ -173,11 +193,15 @@ func (w *writing) discard() {
 	}
 }
 
-// finish writes the manifest. It is too late to cancel once that has begun, or
-// a cancelled export could have one.
+// finish writes the manifest and its signature. It is too late to cancel once
+// that has begun, or a cancelled export could have one.
 func (w *writing) finish(ctx context.Context) error {
-	err := w.manager.change(w.job, func(d *document) error {
-		d.Finishing = true
+	checkpoint, err := w.checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.manager.change(w.job, func(d *document) error {
+		d.Finishing, d.Checkpoint = true, checkpoint
 		return ctx.Err() // whoever has cancelled it was in time
 	})
 	if err != nil {
@@ -188,13 +212,9 @@ func (w *writing) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.object, err = create(ctx, w.bucket, d.key(ManifestName))
-	if err != nil {
-		return err
-	}
 	defer w.discard()
-	if _, err := w.object.Write(text); err != nil {
+	if err := w.put(ctx, d.key(ManifestName), text); err != nil {
 		return err
 	}
-	return w.object.commit(ctx)
+	return w.sign(ctx, d, text)
 }

@@ -19,14 +19,14 @@ import (
 // other members too; its signature covers every byte of it.
 type Manifest struct {
 	ExportID    audit.ExportID     `json:"export_id"`
-	Tenant      audit.TenantID     `json:"tenant"`
+	Tenant      audit.TenantID     `json:"tenant_id"`
 	Format      audit.ExportFormat `json:"format"`
 	Compression audit.Compression  `json:"compression"`
 	AsOf        uint64             `json:"as_of"`   // the size of the log that was exported
 	From        *audit.Time        `json:"from"`    // null: from its beginning
 	To          *audit.Time        `json:"to"`      // null: to its end
 	Filters     jsontext.Value     `json:"filters"` // an object; {} selects everything
-	Within      []audit.Path       `json:"within,omitempty"`
+	Within      []audit.Path       `json:"path_prefixes,omitempty"`
 	RecordCount uint64             `json:"record_count"`
 	Files       []ManifestFile     `json:"files"`
 	Proofs      []ManifestProof    `json:"proofs,omitempty"`

@@ -154,6 +154,24 @@ func (n *Notary) verified(origin string, msg []byte) (*signed, error) {
 	return &signed{c, msg}, nil
 }
 
+// Tenants returns the tenants that have evidence, in order.
+func (n *Notary) Tenants() ([]audit.TenantID, error) {
+	names, err := n.fs.List(filepath.Join(n.dir, proofName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list evidence: %w", err)
+	}
+	var list []audit.TenantID
+	for _, name := range names {
+		if id, err := audit.ParseTenantID(name); err == nil {
+			list = append(list, id)
+		}
+	}
+	return list, nil
+}
+
 // drop closes the tree; it is opened again when it is needed.
 func (f *file) drop() error {
 	tree := f.tree
@@ -172,7 +190,8 @@ func (n *Notary) grow(ctx context.Context, f *file, tenant audit.TenantID, size 
 		trusted = f.last.Size
 	}
 	if size < trusted {
-		return fmt.Errorf("%s: %w: it has %d lines and had %d", tenant, ErrRollback, size, trusted)
+		err := fmt.Errorf("%s: %w: it has %d lines and had %d", tenant, ErrRollback, size, trusted)
+		return errors.Join(err, f.drop(), n.forgetTree(tenant))
 	}
 	if f.tree == nil {
 		if f.tree, err = OpenTree(ctx, n.fs, n.dir, tenant, n.Log, trusted); err != nil {
@@ -195,6 +214,20 @@ func (n *Notary) grow(ctx context.Context, f *file, tenant audit.TenantID, size 
 		return fmt.Errorf("%s: %w of %d lines", tenant, ErrFork, f.last.Size)
 	}
 	f.confirmed = true
+	return nil
+}
+
+// forgetTree removes the file of a tree, to be made again out of the lines: a
+// log that went back may grow to its old length by other lines, of which the
+// file would know nothing.
+func (n *Notary) forgetTree(tenant audit.TenantID) error {
+	dir := tenantDir(n.dir, tenant)
+	if err := n.fs.Remove(filepath.Join(dir, treeName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove tree of %s: %w", tenant, err)
+	}
+	if err := n.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove tree of %s: %w", tenant, err)
+	}
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/vfs"
@@ -153,8 +152,7 @@ func (n *Notary) Restart(tenant audit.TenantID) (Checkpoint, error) {
 	f.loaded, f.last = false, nil
 	// The tree goes first: without a checkpoint nobody would doubt it.
 	for _, step := range []func() error{
-		func() error { return n.fs.Remove(filepath.Join(dir, treeName)) },
-		func() error { return n.fs.SyncDir(dir) },
+		func() error { return n.forgetTree(tenant) },
 		func() error {
 			kept := fmt.Sprintf("%s-%d", n.checkpointFile(tenant), n.Clock().UnixNano())
 			return n.fs.RenameNew(n.checkpointFile(tenant), kept)

@@ -102,6 +102,49 @@ func TestGoingBack(t *testing.T) {
 	}
 }
 
+// TestRegrown lets a log that went back grow beyond its old length: by the same
+// lines it is the same log, by others a fork.
+func TestRegrown(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change int
+		want   error
+	}{
+		"the same":       {-1, nil},
+		"an early line":  {10, proof.ErrFork},
+		"a regrown line": {600, proof.ErrFork},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, 2000)
+			s.checkpoint(t, acme, 2000)
+			s = s.again(t, newLog(500))
+			_, err := s.notary.Advance(t.Context(), acme, 500)
+			wantError(t, err, proof.ErrRollback)
+			log := newLog(3000)
+			if tc.change >= 0 {
+				changed(log, tc.change)
+			}
+			s.lines[acme] = log.lines[acme]
+			for range 2 {
+				_, err = s.notary.Advance(t.Context(), acme, 3000)
+				wantError(t, err, tc.want)
+				s = s.again(t, s.memLog)
+			}
+		})
+	}
+}
+
+func TestTenants(t *testing.T) {
+	s := newServer(t, 10)
+	if list, err := s.notary.Tenants(); err != nil || len(list) > 0 {
+		t.Errorf("before the first checkpoint: %v, %v", list, err)
+	}
+	s.checkpoint(t, beta, 5)
+	s.checkpoint(t, acme, 10)
+	if list, err := s.notary.Tenants(); err != nil || !slices.Equal(list, []audit.TenantID{acme, beta}) {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
 func changed(l *memLog, index int) *memLog {
 	l.lines[acme][index] = line(beta, uint64(index))
 	return l

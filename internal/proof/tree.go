@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	treeName = "tree"
+	proofName = "proof" // the folder of all tenants
+	treeName  = "tree"
 
 	// upperLevel is the lowest level that is kept in memory as a whole: 32
 	// bytes for 65,536 lines, and as much again for all levels above.
@@ -86,7 +87,7 @@ func OpenTree(ctx context.Context, fsys vfs.FS, dir string, tenant audit.TenantI
 }
 
 func tenantDir(dir string, tenant audit.TenantID) string {
-	return filepath.Join(dir, "proof", string(tenant))
+	return filepath.Join(dir, proofName, string(tenant))
 }
 
 func (t *Tree) open(ctx context.Context, blocks uint64) error {

@@ -190,8 +190,14 @@ func parseFooter(b []byte) (*footer, bool) {
 
 // mayHold reports whether block n may have an index.
 func (f *footer) mayHold(n int, index uint64) bool {
+	least, end := f.indexesOf(n)
+	return index >= least && index < end
+}
+
+// indexesOf returns the bounds of the indexes of block n: least ≤ index < end.
+func (f *footer) indexesOf(n int) (least, end uint64) {
 	b := f.blocks[(n+1)*blockEntrySize-16 : (n+1)*blockEntrySize]
-	return index >= binary.LittleEndian.Uint64(b) && index < binary.LittleEndian.Uint64(b[8:])
+	return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 }
 
 func (f *footer) numBlocks() int { return (f.rows + chunkRows - 1) >> chunkBits }

@@ -76,6 +76,8 @@ func interrogate(ctx context.Context, s *Store) {
 	_, _ = s.Values(ctx, "acme", audit.ValuesQuery{Field: audit.FieldSecretPath, Contains: "3",
 		From: &middle, To: &end, Limit: 5})
 	first := s.find("acme").segments[0].indexes().From
+	for range s.Lines(ctx, "acme", first, first+miniRows) {
+	}
 	for _, id := range []audit.EventID{audit.DerivedID(shapeOrigin, first), "log_a", "log_none"} {
 		_, _ = s.Event(ctx, "acme", id, nil)
 	}

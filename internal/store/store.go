@@ -97,6 +97,7 @@ type Store struct {
 	full   chan struct{} // a tail is full and durable, or the tails are too much
 
 	unsealed atomic.Int64 // rows in the tails of all logs
+	recent   atomic.Int64 // bytes of the recent lines of all logs
 
 	mu   sync.RWMutex // guards logs; never held during I/O
 	logs map[audit.TenantID]*tenantLog

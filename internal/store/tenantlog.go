@@ -30,6 +30,7 @@ type tenantLog struct {
 	keys     keyring
 	line     []byte // for encoding one line
 	batch    []byte // for encoding the lines of a batch
+	recent   recent
 }
 
 // maxUnsealed bounds the events in memory in terms of [Options.TailEvents]: more
@@ -42,6 +43,7 @@ func (s *Store) newLog(tenant audit.TenantID, lost uint64) *tenantLog {
 	l := &tenantLog{
 		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents, full: s.full, unsealed: &s.unsealed,
 		tails: []*tail{newTail(s.opts.Origin, lost)}, keys: newKeyring(),
+		recent: recent{held: &s.recent},
 	}
 	if lost > 0 {
 		l.damaged = []audit.IndexRange{{From: 0, To: lost}}
@@ -136,6 +138,7 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 		return audit.Receipt{}, nil, err
 	}
 	l.pending, l.last = g, now
+	l.recent.add(t.next(), len(events), l.batch)
 	for i := range events {
 		t.insert(&events[i], now)
 	}

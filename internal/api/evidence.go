@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/scaivault/audit"
+)
+
+// Evidence is what the API needs of what proves a log to be whole and
+// unaltered. The answers of Inclusion and Consistency are encoded as JSON.
+type Evidence interface {
+	// Checkpoint returns the latest signed checkpoint of a tenant's log, the text
+	// of a C2SP signed note. It is an [audit.CodeNotFound] before the first one.
+	Checkpoint(ctx context.Context, tenant audit.TenantID) ([]byte, error)
+	// Verifiers returns the verifier keys of a tenant's log, the newest first.
+	Verifiers(tenant audit.TenantID) ([]string, error)
+	// Inclusion proves that the event with the id and the index is in the log.
+	Inclusion(ctx context.Context, tenant audit.TenantID, id audit.EventID, index uint64) (any, error)
+	// Consistency proves that the log of the size to continues that of the size
+	// from; sizes that cannot be are an [audit.CodeValidationError].
+	Consistency(ctx context.Context, tenant audit.TenantID, from, to uint64) (any, error)
+}
+
+// checkpoint answers GET /v1/audit/checkpoint.
+func (s *Server) checkpoint(r *request) error {
+	if err := r.only(); err != nil {
+		return err
+	}
+	note, err := s.Evidence.Checkpoint(r.Context(), r.tenant)
+	if err != nil {
+		return err
+	}
+	r.writeAs("text/plain; charset=utf-8", statusOK, note)
+	return nil
+}
+
+// keys answers GET /v1/audit/keys.
+func (s *Server) keys(r *request) error {
+	if err := r.only(); err != nil {
+		return err
+	}
+	keys, err := s.Evidence.Verifiers(r.tenant)
+	if err != nil {
+		return err
+	}
+	return r.answer(statusOK, struct {
+		Keys []string `json:"keys"`
+	}{listOf(keys)})
+}
+
+// inclusion answers GET /v1/audit/proofs/inclusion. Of an event that the
+// principal may not see there is no proof, as there is no event.
+func (s *Server) inclusion(r *request) error {
+	if err := r.only("id"); err != nil {
+		return err
+	}
+	id := audit.EventID(r.params["id"])
+	if !id.Valid() {
+		return audit.Invalid([]audit.FieldError{{Field: "id", Message: "want the id of an event"}})
+	}
+	record, err := s.Log.Event(r.Context(), r.tenant, id, r.principal.PathPrefixes)
+	if err != nil {
+		return err
+	}
+	proof, err := s.Evidence.Inclusion(r.Context(), r.tenant, id, record.Index)
+	if err != nil {
+		return err
+	}
+	return r.answer(statusOK, proof)
+}
+
+// consistency answers GET /v1/audit/proofs/consistency.
+func (s *Server) consistency(r *request) error {
+	if err := r.only("from_size", "to_size"); err != nil {
+		return err
+	}
+	var bad []audit.FieldError
+	size := func(name string) uint64 {
+		n, err := strconv.ParseUint(r.params[name], 10, 64)
+		if err != nil || n < 1 || n > audit.MaxIndex+1 {
+			bad = append(bad, audit.FieldError{Field: name, Message: "want the size of a log, a number from 1 on"})
+		}
+		return n
+	}
+	from, to := size("from_size"), size("to_size")
+	if bad == nil && from > to {
+		bad = append(bad, audit.FieldError{Field: "from_size", Message: "want at most to_size"})
+	}
+	if bad != nil {
+		return audit.Invalid(bad)
+	}
+	proof, err := s.Evidence.Consistency(r.Context(), r.tenant, from, to)
+	if err != nil {
+		return err
+	}
+	return r.answer(statusOK, proof)
+}
