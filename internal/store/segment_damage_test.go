@@ -40,7 +40,7 @@ type answers struct {
 	Records   []audit.Record
 	Values    [numCols][]string
 	Ranked    [numCols][]uint32
-	Counts    [numCols][][2]uint64
+	Counts    [numCols][]int64
 	Rows      [numCols][][]uint32
 	Listed    [numCols][]bool
 	Codes     [numCols][]uint32
@@ -108,7 +108,6 @@ func (a *answers) column(s *segment, col int) error {
 	top := w.ranking.top()
 	for code := range uint32(min(w.len(), 10_000)) {
 		value := w.value(code)
-		total, failed := w.count(code)
 		rows, listed, err := s.postings(col, codeRange{code, code + 1})
 		if err != nil {
 			return err
@@ -116,7 +115,7 @@ func (a *answers) column(s *segment, col int) error {
 		w.find(value)
 		ranked, _, _ := top.next()
 		a.Values[col], a.Ranked[col] = append(a.Values[col], value), append(a.Ranked[col], ranked)
-		a.Counts[col] = append(a.Counts[col], [2]uint64{total, failed})
+		a.Counts[col] = append(a.Counts[col], w.ranking.count(code))
 		a.Rows[col], a.Listed[col] = append(a.Rows[col], rows), append(a.Listed[col], listed)
 	}
 	return nil
@@ -209,7 +208,7 @@ func TestSegmentLimits(t *testing.T) {
 	for size, ok := range map[int]bool{maxText: true, maxText + 1: false} {
 		long := newTail(0, 0)
 		long.insert(&audit.Event{ExtraData: strings.Repeat("x", size)}, 0)
-		b, err := appendSegment(nil, "acme", long.staging())
+		b, err := appendRows(nil, "acme", long.staging().segmentRows())
 		if (err == nil) != ok {
 			t.Errorf("text of %d bytes: %v", size, err)
 		}

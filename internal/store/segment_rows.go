@@ -63,24 +63,20 @@ type vocabulary struct {
 	values []string
 	codes  []uint32 // the place of a value by its code in the tail
 	counts []int64  // rows by value
-	failed []int64  // those of them that failed
 }
 
 // vocabulary sorts the values of a column.
 func (r *segmentRows) vocabulary(col int) (*vocabulary, error) {
 	old := r.values[col]
-	counts, failed := make([]int64, len(old)), make([]int64, len(old))
+	counts := make([]int64, len(old))
 	left := r.rows
 	for _, c := range r.chunks {
 		n := min(left, c.len())
-		for i, code := range c.codes[col][:n] {
+		for _, code := range c.codes[col][:n] {
 			if int(code) >= len(old) {
 				return nil, fmt.Errorf("column %d: code %d of %d", col, code, len(old))
 			}
 			counts[code]++
-			if !c.outcomes[i] {
-				failed[code]++
-			}
 		}
 		left -= n
 	}
@@ -96,7 +92,6 @@ func (r *segmentRows) vocabulary(col int) (*vocabulary, error) {
 		v.codes[code] = uint32(place)
 		v.values = append(v.values, old[code])
 		v.counts = append(v.counts, counts[code])
-		v.failed = append(v.failed, failed[code])
 	}
 	return v, nil
 }

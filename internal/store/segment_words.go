@@ -15,11 +15,9 @@ import (
 //	values, ranks  uint32 each: lengths of the first two parts
 //	values   the dictionary
 //	ranks    the ranking of the values by rows
-//	failed   failed rows by code: an integer column
 type words struct {
 	frontDict
 	ranking ranking
-	failed  ints
 }
 
 // append appends the dictionary of the vocabulary.
@@ -32,7 +30,7 @@ func (v *vocabulary) append(dst []byte) []byte {
 	start = len(dst)
 	dst = appendRanking(dst, v.counts)
 	binary.LittleEndian.PutUint32(dst[at+4:], uint32(len(dst)-start))
-	return appendInts(dst, v.failed)
+	return dst
 }
 
 // openWords reads a dictionary of n values.
@@ -40,7 +38,7 @@ func openWords(b []byte, n int) (*words, error) {
 	r := reader{b: b}
 	values, ranks := r.uint32(), r.uint32()
 	valueBytes, rankBytes := r.bytes(uint64(values)), r.bytes(uint64(ranks))
-	if r.bad {
+	if r.bad || len(r.b) > 0 {
 		return nil, fmt.Errorf("dictionary of %d values in %d bytes", n, len(b))
 	}
 	w := &words{}
@@ -52,9 +50,6 @@ func openWords(b []byte, n int) (*words, error) {
 		return nil, fmt.Errorf("dictionary of %d values; want %d", w.n, n)
 	}
 	if w.ranking, err = openRanking(rankBytes, n); err != nil {
-		return nil, err
-	}
-	if w.failed, err = openInts(r.b, n); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -72,9 +67,4 @@ func (w *words) within(prefixes []audit.Path) (set codeSet) {
 		set.add(w.prefix(string(prefix) + "/"))
 	}
 	return set
-}
-
-// count returns how many rows have the value, and how many of them failed.
-func (w *words) count(code uint32) (total, failed uint64) {
-	return uint64(w.ranking.count(code)), uint64(w.failed.at(int(code)))
 }

@@ -29,11 +29,6 @@ type segmentWriter struct {
 	keys  [2]lookupKeys // of request ids and producers' ids
 }
 
-// appendSegment appends a segment of the rows that v sees.
-func appendSegment(dst []byte, tenant audit.TenantID, v *tailView) ([]byte, error) {
-	return appendRows(dst, tenant, v.segmentRows())
-}
-
 // appendRows appends a segment of the rows, in the order of (time, index).
 func appendRows(dst []byte, tenant audit.TenantID, rows *segmentRows) ([]byte, error) {
 	if err := rows.check(); err != nil {
