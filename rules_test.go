@@ -33,8 +33,10 @@ var mayImport = map[string][]string{
 	"internal/sample":  {"."},
 	"internal/auth":    {".", "internal/vfs"},
 	"internal/api":     {"."},
+	"internal/ui":      {"."},
 	"cmd/scaivault-audit": {".", "client", "internal/api", "internal/auth", "internal/blob", "internal/export",
-		"internal/proof", "internal/sample", "internal/secrets", "internal/source", "internal/store", "internal/vfs"},
+		"internal/proof", "internal/sample", "internal/secrets", "internal/source", "internal/store",
+		"internal/ui", "internal/vfs"},
 }
 
 // mustNotReach lists what a package must not depend on, even indirectly.
@@ -45,6 +47,7 @@ var mustNotReach = map[string][]string{
 	"internal/store":  {"net/http", "database/sql", "testing"},
 	"internal/source": {"net/http", "testing"},
 	"internal/api":    {"database/sql", "testing"},
+	"internal/ui":     {"database/sql", "testing"},
 }
 
 // mustNotSay lists text that must not stand in the non-test files below a

@@ -94,7 +94,7 @@ func devHints(url, token string, events uint64) string {
 
 token: %[2]s
 
-Try, in another terminal:
+Open %[1]s/ui/ in a browser and sign in with the token, or try, in another terminal:
 
   curl -H 'Authorization: Bearer %[2]s' '%[1]s/v1/audit/logs?success=false&limit=3'
 

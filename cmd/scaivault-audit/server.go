@@ -21,6 +21,7 @@ import (
 	"github.com/scaivault/audit/internal/auth"
 	"github.com/scaivault/audit/internal/export"
 	"github.com/scaivault/audit/internal/store"
+	"github.com/scaivault/audit/internal/ui"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -93,7 +94,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
 	}
-	s.http = api.NewHTTPServer(api.New(api.Config{
+	routes := api.New(api.Config{
 		Log:        s.store,
 		Exports:    s.exports,
 		Evidence:   s.evidence,
@@ -107,7 +108,12 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		ExportRate: c.RateLimitExports,
 		AnyFuture:  c.AllowFuture,
 		Checks:     []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health}},
-	}), logger)
+	})
+	pages := ui.New(ui.Config{
+		Log: s.store, Exports: s.exports, Auth: authenticator, CursorKey: key,
+		Clock: clock, Logger: logger, Version: build().Version,
+	})
+	s.http = api.NewHTTPServer(site(routes, pages), logger)
 	return s, nil
 }
 

@@ -1,0 +1,172 @@
+package ui
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/scaivault/audit"
+)
+
+// frame is what every page shows around its own part.
+type frame struct {
+	Title   string
+	Section string // of the navigation
+	Theme   string // light, dark, or "" for what the system says
+	CSRF    string
+	Who     *identity
+	Tenant  audit.TenantID
+	Scopes  string
+	Export  bool // whether exports are shown
+	Now     audit.Time
+}
+
+// page is a request of somebody who is signed in.
+type page struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	session session
+	who     *audit.Principal
+	now     time.Time
+}
+
+// member wraps a handler for those who are signed in.
+func (s *Server) member(handle func(*page) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p := &page{w: w, r: r, now: s.Clock()}
+		ctx, cancel := context.WithTimeout(r.Context(), QueryTimeout)
+		defer cancel()
+		p.r = r.WithContext(ctx)
+		if err := s.admit(p); err != nil {
+			s.refuse(p, err)
+			return
+		}
+		if err := handle(p); err != nil {
+			s.fail(p, err)
+		}
+	}
+}
+
+// errNoSession is the error of a browser without a session.
+var errNoSession = errors.New("no session")
+
+// errForged is the error of a form that a page of ours did not send.
+var errForged = audit.Errorf(audit.CodeAccessDenied, "the form did not come from this page; load it again")
+
+// admit finds the session and asks whether its token is still good.
+func (s *Server) admit(p *page) (err error) {
+	id := readCookie(p.r, sessionCookie)
+	var ok bool
+	if p.session, ok = s.sessions.find(id); !ok {
+		return errNoSession
+	}
+	if p.who, err = s.Auth.Authenticate(p.r.Context(), p.session.token); err != nil {
+		switch audit.ErrorCode(err) {
+		case audit.CodeTokenExpired, audit.CodeTokenRevoked, audit.CodeTokenInvalid,
+			audit.CodeAuthenticationRequired:
+			s.sessions.end(id)
+			return errNoSession
+		}
+		return err
+	}
+	if p.r.Method == http.MethodGet || p.r.Method == http.MethodHead {
+		return nil
+	}
+	p.r.Body = http.MaxBytesReader(p.w, p.r.Body, maxForm)
+	if foreign(p.r) || !p.session.csrf.unmasks(p.r.PostFormValue("csrf")) {
+		return errForged
+	}
+	return nil
+}
+
+// refuse sends a browser without a session to the door, and back afterwards.
+// To htmx it says so by a header: a redirect would put the door into the page.
+func (s *Server) refuse(p *page, err error) {
+	if !errors.Is(err, errNoSession) {
+		p.who = &audit.Principal{}
+		s.fail(p, err)
+		return
+	}
+	v := url.Values{"next": {"/ui/"}}
+	if p.r.Method == http.MethodGet {
+		v.Set("next", p.r.URL.RequestURI())
+	}
+	if readCookie(p.r, sessionCookie) != "" {
+		v.Set("ended", "1")
+	}
+	if p.fragment() {
+		if here, err := url.Parse(p.r.Header.Get("HX-Current-URL")); err == nil {
+			v.Set("next", target(here.RequestURI()))
+		}
+		p.w.Header().Set("HX-Redirect", "/ui/signin?"+v.Encode())
+		p.w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	http.Redirect(p.w, p.r, "/ui/signin?"+v.Encode(), http.StatusSeeOther)
+}
+
+// may returns an error unless the token has the scope.
+func (p *page) may(scope audit.Scope) error {
+	if !p.who.May(scope) {
+		return audit.Errorf(audit.CodeInsufficientScope, "the token lacks the scope %q", scope)
+	}
+	return nil
+}
+
+// fragment reports whether htmx asks for a part of a page.
+func (p *page) fragment() bool {
+	return p.r.Header.Get("HX-Request") == "true" && p.r.Header.Get("HX-History-Restore-Request") != "true"
+}
+
+// frame returns what is around the page.
+func (p *page) frame(title, section string) frame {
+	scopes := make([]string, 0, len(p.who.Scopes))
+	for _, s := range p.who.Scopes {
+		scopes = append(scopes, string(s))
+	}
+	return frame{
+		Title: title, Section: section, Theme: theme(p.r), CSRF: p.session.csrf.mask(),
+		Who: newIdentity(p.who.IdentityID, p.who.IdentityType), Tenant: p.who.Tenant,
+		Scopes: strings.Join(scopes, ", "), Export: p.who.May(audit.ScopeExport), Now: audit.TimeOf(p.now),
+	}
+}
+
+// theme returns the scheme that the browser's user chose.
+func theme(r *http.Request) string {
+	c, err := r.Cookie(themeCookie)
+	if err != nil || c.Value != "light" && c.Value != "dark" {
+		return ""
+	}
+	return c.Value
+}
+
+// minGzip is the size in bytes from which on pages are compressed.
+const minGzip = 1 << 10
+
+// render answers with a template.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	var b bytes.Buffer
+	if err := s.pages.execute(&b, name, data); err != nil {
+		s.Logger.Error("render page", "page", name, "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "HX-Request, Accept-Encoding, Cookie")
+	if b.Len() < minGzip || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.WriteHeader(status)
+		w.Write(b.Bytes())
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	w.WriteHeader(status)
+	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is one of gzip's own
+	z.Write(b.Bytes())
+	z.Close()
+}
