@@ -3,7 +3,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 
-.PHONY: build test lint parts unit race fuzz bench
+.PHONY: build test lint parts unit pages race fuzz bench
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o scaivault-audit ./cmd/scaivault-audit
@@ -25,6 +25,11 @@ parts:
 unit: export SCAIVAULT_TEST_REQUIRE_PARTS = 1
 unit:
 	go test ./...
+
+# The pages in a real browser, held against the rules of accessibility; not part
+# of test.
+pages:
+	.ci/pages
 
 # The race detector needs a C compiler.
 race:

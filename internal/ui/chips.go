@@ -51,7 +51,8 @@ func (s *state) chips() []chip {
 		chips = append(chips, c)
 	}
 	if v, ok := s.params["success"]; ok {
-		c := chip{Key: "result", Op: "is", Value: "failed", Turn: s.url("success", "true"), Remove: s.url("success", "")}
+		c := chip{Key: "result", Op: "is", Value: "failed", Turn: s.url("success", "true"),
+			Remove: s.url("success", "")}
 		if v == "true" {
 			c.Value, c.Turn = "succeeded", s.url("success", "false")
 		}
@@ -61,7 +62,8 @@ func (s *state) chips() []chip {
 	for _, name := range slices.Sorted(maps.Keys(s.params)) {
 		if !slices.Contains(seen, name) {
 			key := strings.TrimPrefix(name, "extra.")
-			chips = append(chips, chip{Key: key, Op: "is", Value: s.params[name], Code: true, Remove: s.url(name, "")})
+			chips = append(chips, chip{Key: key, Op: "is", Value: s.params[name], Code: true,
+				Remove: s.url(name, "")})
 		}
 	}
 	return chips

@@ -60,7 +60,8 @@ func (s *Server) drawer(p *page, st *state, id audit.EventID) *drawer {
 	}
 	d.Extra, d.Raw = pretty(r.ExtraData), r.ExtraData
 	for _, x := range scalars(r.ExtraData) {
-		d.Members = append(d.Members, option{Label: x.Key + " = " + x.Value, URL: st.url("extra."+x.Key, x.Value)})
+		d.Members = append(d.Members, option{Label: x.Key + " = " + x.Value,
+			URL: st.url("extra."+x.Key, x.Value)})
 	}
 	d.Line = string(r.AppendLine(nil))
 	origin := "http://" + p.r.Host
@@ -93,7 +94,8 @@ func fields(r *audit.Record, x *row, st *state) []field {
 		{Name: "Type", Value: string(r.IdentityType), Only: st.url("identity_type", string(r.IdentityType))},
 	}
 	if p := x.Path; p != nil {
-		list = append(list, field{Name: "Secret", Value: p.Path, Kind: "path", Page: p.URL, Label: "Page of this secret",
+		list = append(list, field{Name: "Secret", Value: p.Path, Kind: "path",
+			Page: p.URL, Label: "Page of this secret",
 			Only:    st.url("secret_path", p.Path, "path_prefix", "", "not_path_prefix", ""),
 			Exclude: st.url("secret_path", "", "path_prefix", "", "not_path_prefix", p.Path)})
 	}

@@ -104,10 +104,11 @@ func (x *explorePage) bar(st *state) {
 	x.From, x.To = st.period.From.Std().Format(field), st.period.To.Std().Format(field)
 	for _, name := range periods {
 		r, _ := relative(name, x.Now.Std())
-		x.Ranges = append(x.Ranges, option{r.title(), st.url("range", name, "from", "", "to", ""), name == st.period.Name})
+		to := st.url("range", name, "from", "", "to", "")
+		x.Ranges = append(x.Ranges, option{r.title(), to, name == st.period.Name})
 	}
 	x.FailURL = st.url("success", "false")
-	x.Wizard = "/ui/exports/new" + st.search("from", st.period.From.String(), "to", st.period.To.String(), "range", "")
+	x.Wizard = "/ui/exports/new" + st.search(within(st.period.From, st.period.To)...)
 }
 
 // fill asks for the counts and the first rows.
@@ -117,7 +118,7 @@ func (s *Server) fill(p *page, st *state, x *explorePage) error {
 	}
 	started := s.Clock()
 	width, name := interval(st.period.From, st.period.To)
-	sum, err := s.summarize(p.r.Context(), p, st.query.Filter, width, 1)
+	sum, err := s.summarize(p, st.query.Filter, width, 1)
 	if err != nil {
 		return err
 	}

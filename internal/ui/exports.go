@@ -80,7 +80,8 @@ func (s *Server) export(p *page) error {
 	if err := p.may(audit.ScopeExport); err != nil {
 		return err
 	}
-	e, err := s.Exports.Export(p.r.Context(), p.who.Tenant, audit.ExportID(p.r.PathValue("id")), p.who.PathPrefixes)
+	id := audit.ExportID(p.r.PathValue("id"))
+	e, err := s.Exports.Export(p.r.Context(), p.who.Tenant, id, p.who.PathPrefixes)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,8 @@ func (s *Server) cancelExport(p *page) error {
 
 // caller returns who asks, for what is done on their behalf.
 func (p *page) caller() audit.Caller {
-	return audit.Caller{Principal: p.who, Bearer: p.session.token, RequestID: "req_" + newSecret().String()[:24]}
+	id := "req_" + newSecret().String()[:24]
+	return audit.Caller{Principal: p.who, Bearer: p.session.token, RequestID: id}
 }
 
 func exportURL(id audit.ExportID) string { return "/ui/exports/" + string(id) }
@@ -140,7 +142,8 @@ func newExportRow(e *audit.Export, now audit.Time) exportRow {
 	}
 	for _, f := range e.Files {
 		dir, name := path.Split(f.Key)
-		x.Files = append(x.Files, exportFile{dir, name, number(f.RecordCount), size(uint64(f.SizeBytes)), f.SHA256})
+		x.Files = append(x.Files, exportFile{dir, name, number(f.RecordCount), size(uint64(f.SizeBytes)),
+			f.SHA256})
 	}
 	return x
 }

@@ -97,7 +97,8 @@ func newPath(p audit.Path) *secretPath {
 	prefix := ""
 	for _, name := range segments[:len(segments)-1] {
 		prefix += name
-		x.Pre = append(x.Pre, segment{name, "/ui/?" + url.Values{"path_prefix": {prefix}, "range": {"30d"}}.Encode()})
+		below := url.Values{"path_prefix": {prefix}, "range": {"30d"}}
+		x.Pre = append(x.Pre, segment{name, "/ui/?" + below.Encode()})
 		prefix += "/"
 	}
 	return x

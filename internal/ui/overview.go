@@ -29,11 +29,11 @@ func (s *Server) overview(p *page) error {
 	}
 	before := period{From: max(0, this.From-(this.To-this.From)), To: this.From}
 	width, every := interval(this.From, this.To)
-	now, err := s.summarize(p.r.Context(), p, audit.Filter{From: &this.From, To: &this.To}, width, audit.DefaultTop)
+	now, err := s.summarize(p, audit.Filter{From: &this.From, To: &this.To}, width, audit.DefaultTop)
 	if err != nil {
 		return err
 	}
-	then, err := s.summarize(p.r.Context(), p, audit.Filter{From: &before.From, To: &before.To}, 0, audit.MaxTop)
+	then, err := s.summarize(p, audit.Filter{From: &before.From, To: &before.To}, 0, audit.MaxTop)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,36 @@ type problem struct {
 	StepURL string
 }
 
+// problems says what the codes of the log mean to somebody who looks at a page.
+var problems = func() map[audit.Code]problem {
+	m := make(map[audit.Code]problem)
+	add := func(status int, head, text string, codes ...audit.Code) {
+		for _, c := range codes {
+			m[c] = problem{Status: status, Head: head, Text: text}
+		}
+	}
+	add(http.StatusUnprocessableEntity, "The filter does not hold together", "Change it, or begin again.",
+		audit.CodeValidationError, audit.CodeInvalidRequest, audit.CodeInvalidPath)
+	add(http.StatusBadRequest, "The list is too old to go on", "It was made more than a day ago, or for another filter.",
+		audit.CodeInvalidCursor)
+	add(http.StatusNotFound, "There is nothing here", "The address is wrong, or what it names is out of reach.",
+		audit.CodeNotFound, audit.CodeEventNotFound, audit.CodeExportNotFound)
+	add(http.StatusForbidden, "Your token may not do this", "Ask an administrator for a token that may.",
+		audit.CodeInsufficientScope, audit.CodeAccessDenied, audit.CodeTenantAccessDenied)
+	add(http.StatusServiceUnavailable, "This took longer than 10 s",
+		"A path, an identity or a shorter range narrows it.", audit.CodeQueryTimeout)
+	add(http.StatusInternalServerError, "One part of the log cannot be read",
+		"Nothing is shown for this range, so that no gap passes unseen. Another range may be whole.",
+		audit.CodeDataDamaged)
+	add(http.StatusConflict, "Something is in the way", "Look at what is there first.",
+		audit.CodeExportConflict, audit.CodeDestinationConflict, audit.CodeIDConflict)
+	add(http.StatusUnprocessableEntity, "The destination does not answer", "Check bucket and credentials.",
+		audit.CodeDestinationUnavailable)
+	add(http.StatusServiceUnavailable, "The log does not answer right now", "Try again in a moment.",
+		audit.CodeUnavailable, audit.CodeStorageFull, audit.CodeRateLimited)
+	return m
+}()
+
 // failedPage is a page that shows a problem only.
 type failedPage struct {
 	frame
@@ -49,34 +79,16 @@ func (s *Server) explain(err error) problem {
 	if e, ok := errors.AsType[*audit.Error](err); ok {
 		told = e.Message
 	}
-	all := problem{Step: "All events", StepURL: "/ui/"}
-	with := func(status int, head, text, detail string) problem {
-		all.Status, all.Head, all.Text, all.Detail = status, head, text, detail
-		return all
+	x, ok := problems[code]
+	if !ok {
+		s.Logger.Error("page", "error", err)
+		x = problem{Status: http.StatusInternalServerError, Head: "Something broke on the server",
+			Text: "Its log has the cause. Try again."}
+	} else if code != audit.CodeInvalidCursor && code != audit.CodeQueryTimeout {
+		x.Detail = told
 	}
-	switch code {
-	case audit.CodeValidationError, audit.CodeInvalidRequest, audit.CodeInvalidPath:
-		return with(http.StatusUnprocessableEntity, "The filter does not hold together", "Change it, or begin again.", told)
-	case audit.CodeInvalidCursor:
-		return with(http.StatusBadRequest, "The list is too old to go on", "It was made more than a day ago, or for another filter.", "")
-	case audit.CodeNotFound, audit.CodeEventNotFound, audit.CodeExportNotFound:
-		return with(http.StatusNotFound, "There is nothing here", "The address is wrong, or what it names is out of reach.", told)
-	case audit.CodeInsufficientScope, audit.CodeAccessDenied, audit.CodeTenantAccessDenied:
-		return with(http.StatusForbidden, "Your token may not do this", "Ask an administrator for a token that may.", told)
-	case audit.CodeQueryTimeout:
-		return with(http.StatusServiceUnavailable, "This took longer than 10 s", "A path, an identity or a shorter range narrows it.", "")
-	case audit.CodeDataDamaged:
-		return with(http.StatusInternalServerError, "One part of the log cannot be read",
-			"Nothing is shown for this range, so that no gap passes unseen. Another range may be whole.", told)
-	case audit.CodeExportConflict, audit.CodeDestinationConflict, audit.CodeIDConflict:
-		return with(http.StatusConflict, "Something is in the way", "Look at what is there first.", told)
-	case audit.CodeDestinationUnavailable:
-		return with(http.StatusUnprocessableEntity, "The destination does not answer", "Check bucket and credentials.", told)
-	case audit.CodeUnavailable, audit.CodeStorageFull, audit.CodeRateLimited:
-		return with(http.StatusServiceUnavailable, "The log does not answer right now", "Try again in a moment.", told)
-	}
-	s.Logger.Error("page", "error", err)
-	return with(http.StatusInternalServerError, "Something broke on the server", "Its log has the cause. Try again.", "")
+	x.Step, x.StepURL = "All events", "/ui/"
+	return x
 }
 
 // missing answers what is not there.

@@ -43,7 +43,8 @@ func newRow(r *audit.Record, now audit.Time, url string) row {
 
 // failure says in a word how an event failed.
 func failure(extra string) string {
-	if text := strings.ToLower(reason(extra)); strings.Contains(text, "denied") || strings.Contains(text, "forbidden") {
+	text := strings.ToLower(reason(extra))
+	if strings.Contains(text, "denied") || strings.Contains(text, "forbidden") {
 		return "Denied"
 	}
 	return "Failed"

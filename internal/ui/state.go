@@ -184,18 +184,18 @@ func (p period) title() string {
 	return "Last " + n + " " + unit
 }
 
-// wider returns the changes that show a longer range around the same middle.
-func (p period) wider(now audit.Time) (changes []string, label string) {
+// wider returns the changes that show a longer range: the next of the menu, or
+// three times the range around the same middle.
+func (p period) wider() []string {
 	if p.Name != "" {
 		for _, name := range periods {
-			next, _ := relative(name, now.Std())
-			if next.To-next.From > p.To-p.From {
-				return []string{"range", name, "from", "", "to", "", "event", ""}, "Widen to the " + lower(next.title())
+			if next, _ := relative(name, p.To.Std()); next.To-next.From > p.To-p.From {
+				return []string{"range", name, "from", "", "to", "", "event", ""}
 			}
 		}
 	}
 	d := p.To - p.From
-	return within(max(0, p.From-d), min(p.To+d, audit.MaxTime)), "Widen the range"
+	return within(max(0, p.From-d), min(p.To+d, audit.MaxTime))
 }
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/scaivault/audit"
@@ -57,9 +56,10 @@ func interval(from, to audit.Time) (width audit.Time, name string) {
 }
 
 // summarize asks for the counts of a range with its timeline.
-func (s *Server) summarize(ctx context.Context, p *page, f audit.Filter, width audit.Time, top int) (audit.Summary, error) {
+func (s *Server) summarize(p *page, f audit.Filter, width audit.Time, top int) (audit.Summary, error) {
 	f.Within = p.who.PathPrefixes
-	return s.Log.Summary(ctx, p.who.Tenant, audit.SummaryQuery{Filter: f, Interval: width, Top: top})
+	q := audit.SummaryQuery{Filter: f, Interval: width, Top: top}
+	return s.Log.Summary(p.r.Context(), p.who.Tenant, q)
 }
 
 // newChart makes the chart of a timeline. st, if any, is what zooming changes.
@@ -82,11 +82,11 @@ func newChart(buckets []audit.Bucket, width audit.Time, name string, st *state) 
 		total, failed = total+b.TotalEvents, failed+b.FailedEvents
 		c.Bars = append(c.Bars, x)
 	}
-	c.Label = fmt.Sprintf("Events over time, %s a bar: %s events, %s failed.", name, number(total), number(failed))
+	c.Label = fmt.Sprintf("Events over time, %s a bar: %s events, %s failed.",
+		name, number(total), number(failed))
 	if st != nil {
 		c.Zoom = st.url("from", "", "to", "", "range", "", "event", "")
-		changes, _ := st.period.wider(st.period.To)
-		c.Out = st.url(changes...)
+		c.Out = st.url(st.period.wider()...)
 	}
 	return c
 }

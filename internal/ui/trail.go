@@ -51,7 +51,8 @@ func newAccess(a *audit.Access, now audit.Time) access {
 		w := newWhen(*a.PathRotatedAt, now)
 		x.Rotated = &w
 	}
-	st := state{params: audit.Params{"range": "90d", "identity_id": string(a.IdentityID), "secret_path": string(a.Path)}}
+	st := state{params: audit.Params{"range": "90d", "identity_id": string(a.IdentityID),
+		"secret_path": string(a.Path)}}
 	x.Events = st.url()
 	return x
 }
@@ -130,12 +131,14 @@ func (s *Server) secret(p *page) error {
 		return err
 	}
 	st := state{params: audit.Params{"secret_path": string(path), "range": "30d"}}
-	x := &trailPage{frame: p.frame(string(path), "explore"), Path: newPath(path), Name: string(path), Explore: st.url()}
+	x := &trailPage{frame: p.frame(string(path), "explore"), Path: newPath(path), Name: string(path),
+		Explore: st.url()}
 	x.KPIs = trailFigures(&t.Summary.TrailSummary, p)
-	x.KPIs = slices.Insert(x.KPIs, 2, kpi{Label: "Identities", Value: number(uint64(t.Summary.UniqueIdentities)),
-		Note: "touched it"})
+	x.KPIs = slices.Insert(x.KPIs, 2, kpi{Label: "Identities",
+		Value: number(uint64(t.Summary.UniqueIdentities)), Note: "touched it"})
 	x.Actions = actionShares(t.Summary.ActionsBreakdown, &st)
-	found, err := s.Log.Accesses(p.r.Context(), p.who.Tenant, audit.AccessQuery{Filter: q.Filter, Limit: accessRows})
+	aq := audit.AccessQuery{Filter: q.Filter, Limit: accessRows}
+	found, err := s.Log.Accesses(p.r.Context(), p.who.Tenant, aq)
 	if err != nil {
 		return err
 	}
@@ -158,14 +161,15 @@ const (
 )
 
 // story fills what the pages of secrets and identities have in common.
-func (s *Server) story(p *page, x *trailPage, found *audit.Page, f audit.Filter, t *audit.TrailSummary, st *state) error {
+func (s *Server) story(p *page, x *trailPage, found *audit.Page, f audit.Filter, t *audit.TrailSummary,
+	st *state) error {
 	for i := range found.Records {
 		r := &found.Records[i]
 		x.Rows = append(x.Rows, newRow(r, x.Now, st.url("range", "90d", "event", string(r.ID))))
 	}
 	x.Unseen = len(found.Records) == 0
 	f.From, f.To = &t.From, &t.To
-	sum, err := s.summarize(p.r.Context(), p, f, audit.Day, 1)
+	sum, err := s.summarize(p, f, audit.Day, 1)
 	if err != nil {
 		return err
 	}

@@ -129,8 +129,9 @@ func (p *page) wanted() (r audit.ExportRequest, x *wizardPage, err error) {
 	}
 	field := func(name string) string { return strings.TrimSpace(p.r.PostFormValue(name)) }
 	x = &wizardPage{Form: exportForm{
-		Filter: field("filter"), Format: field("format"), Compression: field("compression"), Type: field("type"),
-		Bucket: field("bucket"), Prefix: field("prefix"), Credentials: field("credentials_path"), Key: field("key"),
+		Filter: field("filter"), Format: field("format"), Compression: field("compression"),
+		Type: field("type"), Bucket: field("bucket"), Prefix: field("prefix"),
+		Credentials: field("credentials_path"), Key: field("key"),
 	}}
 	r.Filter, err = filterOf(x.Form.Filter)
 	if err != nil {
@@ -140,7 +141,8 @@ func (p *page) wanted() (r audit.ExportRequest, x *wizardPage, err error) {
 		x.Form.Compression = string(audit.CompressionNone)
 	}
 	r.Format, r.Compression = audit.ExportFormat(x.Form.Format), audit.Compression(x.Form.Compression)
-	r.Destination = audit.Destination{Type: audit.DestinationType(x.Form.Type), Bucket: x.Form.Bucket, Prefix: x.Form.Prefix}
+	r.Destination = audit.Destination{Type: audit.DestinationType(x.Form.Type), Bucket: x.Form.Bucket,
+		Prefix: x.Form.Prefix}
 	r.CredentialsPath = audit.Path(x.Form.Credentials)
 	body, err := r.MarshalJSON()
 	if err != nil {

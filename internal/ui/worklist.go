@@ -27,7 +27,8 @@ type worklist struct {
 
 // accesses calls use with each access of an identity, until it returns false.
 func (s *Server) accesses(p *page, id audit.IdentityID, use func(*audit.Access) bool) error {
-	q := audit.AccessQuery{Filter: audit.Filter{IdentityID: id, Within: p.who.PathPrefixes}, Limit: audit.MaxLimit}
+	q := audit.AccessQuery{Limit: audit.MaxLimit}
+	q.IdentityID, q.Within = id, p.who.PathPrefixes
 	for {
 		found, err := s.Log.Accesses(p.r.Context(), p.who.Tenant, q)
 		if err != nil {
@@ -83,7 +84,8 @@ func (s *Server) worklistCSV(p *page) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"secret_path", "last_at", "first_at", "events", "failed", "actions", "rotated_since", "path_rotated_at"}}
+	rows := [][]string{{"secret_path", "last_at", "first_at", "events", "failed", "actions",
+		"rotated_since", "path_rotated_at"}}
 	err = s.accesses(p, id, func(a *audit.Access) bool {
 		at := ""
 		if a.PathRotatedAt != nil {
