@@ -87,8 +87,17 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw
 suggestions();
 rows.start();
 drawCharts();
+
+// htmx says of each new element that it has settled; once a frame is enough.
+let due = false, announce = false;
 document.body.addEventListener('htmx:afterSettle', (e) => {
-  drawCharts();
-  rows.settled(e.detail.target);
-  if (e.detail.target?.id === 'explore') say(($('.sumline')?.innerText || 'No event matches').replace(/\s+/g, ' '));
+  announce ||= e.detail.target?.id === 'explore';
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    drawCharts();
+    rows.settled();
+    if (announce) say(($('.sumline')?.innerText || 'No event matches').replace(/\s+/g, ' '));
+    due = announce = false;
+  });
 });
