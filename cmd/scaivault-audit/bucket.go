@@ -38,7 +38,7 @@ func (b *buckets) open(ctx context.Context, p export.Place) (blob.Bucket, error)
 	}
 	return blob.Open(ctx, blob.Config{
 		Type: string(p.Destination.Type), Bucket: bucket, Prefix: p.Destination.Prefix,
-		Credentials: blob.Credentials(p.Credentials), Owner: string(p.Export),
+		Credentials: p.Credentials, Owner: string(p.Export),
 		Dial: b.guard, Directories: b.directories, Logger: b.logger,
 	})
 }

@@ -41,6 +41,7 @@ type evidence struct {
 	store  *store.Store
 	clock  func() time.Time
 	logger *slog.Logger
+	had    []audit.TenantID // had evidence of a log at the start
 
 	mu   sync.Mutex // guards the map
 	logs map[audit.TenantID]*signedLog
@@ -71,7 +72,11 @@ func openEvidence(disk vfs.FS, c *serveCommand, s *store.Store, clock func() tim
 	if err != nil {
 		return nil, fmt.Errorf("open evidence: %w", err)
 	}
-	return &evidence{Notary: notary, store: s, clock: clock, logger: logger,
+	had, err := notary.Tenants()
+	if err != nil {
+		return nil, fmt.Errorf("open evidence: %w", err)
+	}
+	return &evidence{Notary: notary, store: s, clock: clock, logger: logger, had: had,
 		logs: make(map[audit.TenantID]*signedLog)}, nil
 }
 
@@ -120,14 +125,10 @@ func (e *evidence) sweep(ctx context.Context, group *errgroup.Group) {
 	}
 }
 
-// tenants returns whoever has a log or evidence of one.
+// tenants returns whoever has a log or had evidence of one at the start; who
+// gets evidence later has a log.
 func (e *evidence) tenants() []audit.TenantID {
-	list := e.store.Tenants()
-	had, err := e.Tenants()
-	if err != nil {
-		e.logger.Error("evidence cannot be listed", "error", err)
-	}
-	list = append(list, had...)
+	list := append(e.store.Tenants(), e.had...)
 	slices.Sort(list)
 	return slices.Compact(list)
 }

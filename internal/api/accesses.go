@@ -10,10 +10,8 @@ func (s *Server) listAccesses(r *request) error {
 	}
 	q.Within = r.principal.PathPrefixes
 	binding := q.Binding()
-	if q.Cursor != "" {
-		if q.After, err = s.CursorKey.Open(q.Cursor, r.tenant, binding, s.Clock()); err != nil {
-			return err
-		}
+	if q.After, err = s.cursor(r, q.Cursor, binding); err != nil {
+		return err
 	}
 	page, err := s.Log.Accesses(r.Context(), r.tenant, q)
 	if err != nil {

@@ -94,10 +94,8 @@ func (s *Server) listExports(r *request) error {
 	}
 	q.Within = r.principal.PathPrefixes
 	binding := q.Binding()
-	if q.Cursor != "" {
-		if q.After, err = s.CursorKey.Open(q.Cursor, r.tenant, binding, s.Clock()); err != nil {
-			return err
-		}
+	if q.After, err = s.cursor(r, q.Cursor, binding); err != nil {
+		return err
 	}
 	page, err := s.Exports.List(r.Context(), r.tenant, q)
 	if err != nil {

@@ -47,10 +47,16 @@ func (s *Server) getLog(r *request) error {
 func (s *Server) open(r *request, q *audit.Query) (binding string, err error) {
 	q.Within = r.principal.PathPrefixes
 	binding = q.Binding()
-	if q.Cursor != "" {
-		q.After, err = s.CursorKey.Open(q.Cursor, r.tenant, binding, s.Clock())
-	}
+	q.After, err = s.cursor(r, q.Cursor, binding)
 	return binding, err
+}
+
+// cursor opens the cursor of a list, nil for none.
+func (s *Server) cursor(r *request, text, binding string) (*audit.Cursor, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return s.CursorKey.Open(text, r.tenant, binding, s.Clock())
 }
 
 // typicalLine is the length of most events in bytes.

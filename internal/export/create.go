@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 )
 
 // keyLifetime is how long a request with a key can be repeated.
@@ -50,7 +51,7 @@ func (m *Manager) Create(ctx context.Context, tenant audit.TenantID, c audit.Cal
 
 // prepare tries the destination and counts the events.
 func (m *Manager) prepare(ctx context.Context, tenant audit.TenantID, c audit.Caller,
-	r *audit.ExportRequest) (*document, Credentials, error) {
+	r *audit.ExportRequest) (*document, blob.Credentials, error) {
 	id := audit.ExportID("exp_" + ulid.MustNew(ulid.Timestamp(m.Clock()), rand.Reader).String())
 	credentials, err := m.secret(ctx, tenant, r.Destination.Type, r.CredentialsPath, c.Bearer)
 	if err != nil {

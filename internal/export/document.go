@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 )
 
 // documentVersion is the format of documents.
@@ -152,7 +153,7 @@ func (d *document) end(status audit.ExportStatus, reason *audit.ExportReason, no
 }
 
 // place returns where the job is written.
-func (d *document) place(c Credentials) Place {
+func (d *document) place(c blob.Credentials) Place {
 	return Place{Tenant: d.Tenant, Export: d.Export.ID, Destination: d.Export.Destination, Credentials: c}
 }
 

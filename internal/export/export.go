@@ -53,7 +53,7 @@ type Place struct {
 	Tenant      audit.TenantID
 	Export      audit.ExportID // the owner of what is written
 	Destination audit.Destination
-	Credentials Credentials // nil for [audit.DestinationFile]
+	Credentials blob.Credentials // nil for [audit.DestinationFile]
 }
 
 // Options are what a [Manager] works with. The first five are required.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 	"github.com/scaivault/audit/internal/export"
 	"github.com/scaivault/audit/internal/vfs"
 )
@@ -269,7 +270,7 @@ func TestCredentialsStayInMemory(t *testing.T) {
 }
 
 func TestCredentialsSayNothing(t *testing.T) {
-	c := export.Credentials{"key": canary}
+	c := blob.Credentials{"key": canary}
 	var b strings.Builder
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "c", c, "place", export.Place{Credentials: c})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

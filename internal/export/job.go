@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -21,8 +22,8 @@ type job struct {
 
 	// The following is guarded by [Manager.mu].
 	doc         *document
-	credentials Credentials // nil if they are not known
-	active      *active     // nil unless a worker has it
+	credentials blob.Credentials // nil if they are not known
+	active      *active          // nil unless a worker has it
 }
 
 // active is a job in the hands of a worker.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 )
 
 // preflightTimeout is how long a destination may take to be tried.
@@ -13,14 +14,14 @@ const preflightTimeout = 20 * time.Second
 
 // secret returns the credentials of a destination: nil for one that needs none.
 func (m *Manager) secret(ctx context.Context, tenant audit.TenantID, kind audit.DestinationType,
-	path audit.Path, bearer string) (Credentials, error) {
+	path audit.Path, bearer string) (blob.Credentials, error) {
 	if kind == audit.DestinationFile {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
 	members, err := m.Secrets.Get(ctx, tenant, path, bearer)
-	return Credentials(members), err
+	return blob.Credentials(members), err
 }
 
 // try finds out whether a place can be written to.

@@ -63,7 +63,7 @@ func (m *Manager) begin(j *job) (again bool, err error) {
 
 // credentials returns those of a job, by the service's own rights if nobody
 // has given any since the start of the process.
-func (m *Manager) credentials(ctx context.Context, j *job, d *document) (Credentials, error) {
+func (m *Manager) credentials(ctx context.Context, j *job, d *document) (blob.Credentials, error) {
 	m.mu.Lock()
 	c := j.credentials
 	m.mu.Unlock()

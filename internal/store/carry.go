@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,19 +21,16 @@ func (s *sealer) carry(now audit.Time) error {
 		return nil
 	}
 	var carried []carriedKeys
-	bytes := 0
+	room := int(size / carryShare)
 	for _, l := range s.store.allLogs() {
-		c, err := l.liveKeys(now, last)
+		c, err := l.liveKeys(now, last, &room)
 		if err != nil {
 			return fmt.Errorf("carry keys of %s: %w", l.tenant, err)
 		}
-		for _, section := range c.sections {
-			bytes += len(section.key) + len(section.receipt) + len(section.digest)
+		if room < 0 {
+			return nil // many keys are not even looked at
 		}
 		carried = append(carried, c)
-	}
-	if int64(bytes)*carryShare > size {
-		return nil
 	}
 	var groups []*group
 	for _, c := range carried {
@@ -44,16 +42,11 @@ func (s *sealer) carry(now audit.Time) error {
 			groups = append(groups, g)
 		}
 	}
-	s.await(groups)
-	for _, g := range groups {
-		select {
-		case <-g.done:
-			if g.err != nil {
-				return g.err
-			}
-		default:
-			return nil // closing
+	if err := s.await(groups); err != nil {
+		if errors.Is(err, errStopped) {
+			return nil
 		}
+		return err
 	}
 	// Dying from here on leaves the keys twice, which is harmless.
 	for _, f := range files {
@@ -86,8 +79,9 @@ type carriedKeys struct {
 	sections []section
 }
 
-// liveKeys returns the keys that live on and were received until last.
-func (l *tenantLog) liveKeys(now, last audit.Time) (c carriedKeys, err error) {
+// liveKeys returns the keys that live on and were received until last. It takes
+// their bytes off room, and stops when there is none left.
+func (l *tenantLog) liveKeys(now, last audit.Time, room *int) (c carriedKeys, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	c.log = l
@@ -101,6 +95,9 @@ func (l *tenantLog) liveKeys(now, last audit.Time) (c carriedKeys, err error) {
 			return c, err
 		}
 		c.sections = append(c.sections, s)
+		if *room -= len(s.key) + len(s.receipt) + len(s.digest); *room < 0 {
+			break
+		}
 	}
 	return c, nil
 }

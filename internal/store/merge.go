@@ -38,7 +38,7 @@ func (s *sealer) mergeOne() (merged bool, err error) {
 
 func rangeOf(s *segment) string { return fmt.Sprintf("%d-%d", s.indexes().From, s.indexes().To) }
 
-// errStopped says that a merge was left because the store is closed.
+// errStopped says that work was left because the store is closed.
 var errStopped = errors.New("the store is closed")
 
 // mergeable returns segments that follow each other without a gap and of which

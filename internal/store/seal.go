@@ -50,7 +50,7 @@ func (s *sealer) run() {
 		case <-s.stop:
 			return
 		case answer = <-s.all:
-			s.await(s.store.rollAll())
+			_ = s.await(s.store.rollAll()) // what failed was not acknowledged
 			s.store.wal.turn()
 			merges = math.MaxInt
 		case <-s.store.full:
@@ -89,15 +89,19 @@ func (s *sealer) pass(merges int) error {
 	return errors.Join(append(errs, s.carry(now), s.drop(now))...)
 }
 
-// await waits until groups are durable or have failed.
-func (s *sealer) await(groups []*group) {
+// await waits until groups are durable. The error is that of those that failed,
+// or errStopped.
+func (s *sealer) await(groups []*group) error {
+	var errs []error
 	for _, g := range groups {
 		select {
 		case <-g.done:
+			errs = append(errs, g.err)
 		case <-s.stop:
-			return
+			return errStopped
 		}
 	}
+	return errors.Join(errs...)
 }
 
 func (s *sealer) closing() bool {
