@@ -80,6 +80,13 @@ func (q *Query) Binding() string {
 	return "logs\x00" + list.String() + rows(q.Within)
 }
 
+// Binding returns what a cursor of this stream is bound to: the filter and the
+// row scope.
+func (q *StreamQuery) Binding() string {
+	stream := StreamQuery{Filter: q.Filter}
+	return "stream\x00" + stream.String() + rows(q.Within)
+}
+
 // Binding returns what a cursor of this query is bound to.
 func (q *AccessQuery) Binding() string {
 	list := AccessQuery{Filter: q.Filter}

@@ -41,21 +41,22 @@ func ParseQuery(p Params, except ...string) (Query, error) {
 	q := Query{Filter: r.filter(except), Order: r.order()}
 	q.Limit = r.number("limit", 1, MaxLimit)
 	q.Cursor = r.text("cursor", false)
-	if v, ok := r.take("include"); ok {
-		if q.Proof = v == "proof"; !q.Proof {
-			r.fail("include", "want proof")
-		}
-	}
-	if v, ok := r.take("from_index"); ok {
-		n, err := strconv.ParseUint(v, 10, 64)
-		switch {
-		case err != nil || n > MaxIndex || strconv.FormatUint(n, 10) != v:
-			r.fail("from_index", "want an integer from 0 to %d", uint64(MaxIndex))
-		case q.Order != OrderIndex:
+	q.Proof = r.proof()
+	if n := r.fromIndex(); n != nil {
+		if q.FromIndex = *n; q.Order != OrderIndex {
 			r.fail("from_index", "want order=index beside it")
 		}
-		q.FromIndex = n
 	}
+	return q, r.err()
+}
+
+// ParseStreamQuery reads the parameters of a stream.
+func ParseStreamQuery(p Params) (StreamQuery, error) {
+	r := paramReader{params: p}
+	q := StreamQuery{Filter: r.filter(nil)}
+	q.Cursor = r.text("cursor", false)
+	q.Proof = r.proof()
+	q.FromIndex = r.fromIndex()
 	return q, r.err()
 }
 
@@ -299,6 +300,27 @@ func digits(s string, most int) (int, bool) {
 	return n, err == nil && 0 <= n && n <= most && strconv.Itoa(n) == s
 }
 
+func (r *paramReader) proof() bool {
+	v, ok := r.take("include")
+	if ok && v != "proof" {
+		r.fail("include", "want proof")
+	}
+	return ok
+}
+
+func (r *paramReader) fromIndex() *uint64 {
+	v, ok := r.take("from_index")
+	if !ok {
+		return nil
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil || n > MaxIndex || strconv.FormatUint(n, 10) != v {
+		r.fail("from_index", "want an integer from 0 to %d", uint64(MaxIndex))
+		return nil
+	}
+	return &n
+}
+
 func (r *paramReader) order() Order {
 	v, ok := r.take("order")
 	if !ok {
@@ -386,6 +408,19 @@ func (q *Query) String() string {
 		v.Set("from_index", strconv.FormatUint(q.FromIndex, 10))
 	}
 	setPage(v, q.Limit, q.Cursor)
+	if q.Proof {
+		v.Set("include", "proof")
+	}
+	return v.Encode()
+}
+
+// String returns the query as a raw query string for [ParseStreamQuery].
+func (q *StreamQuery) String() string {
+	v := q.values()
+	if q.FromIndex != nil {
+		v.Set("from_index", strconv.FormatUint(*q.FromIndex, 10))
+	}
+	setPage(v, 0, q.Cursor)
 	if q.Proof {
 		v.Set("include", "proof")
 	}

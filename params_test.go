@@ -26,6 +26,9 @@ func parse(kind, raw string) (fmt.Stringer, error) {
 	case "accesses":
 		q, err := audit.ParseAccessQuery(p)
 		return &q, err
+	case "stream":
+		q, err := audit.ParseStreamQuery(p)
+		return &q, err
 	case "values":
 		q, err := audit.ParseValuesQuery(p)
 		return &q, err

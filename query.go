@@ -48,6 +48,15 @@ type Query struct {
 	After     *Cursor // Cursor opened, by whoever holds the key
 }
 
+// StreamQuery follows a log: the events that it selects, in the order in which
+// the log took them, and those still to come.
+type StreamQuery struct {
+	Filter
+	FromIndex *uint64 // the first index; nil is what comes from now on
+	Cursor    string  // where an earlier stream ended, before FromIndex
+	Proof     bool    // include=proof: answer index and time of receipt too
+}
+
 // SummaryQuery counts events.
 type SummaryQuery struct {
 	Filter

@@ -114,6 +114,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		Clock: clock, Logger: logger, Version: build().Version,
 	})
 	s.http = api.NewHTTPServer(site(routes, pages), logger)
+	s.http.RegisterOnShutdown(routes.EndStreams)
 	return s, nil
 }
 

@@ -17,17 +17,16 @@ type tailCommand struct {
 	ofSecret
 	filters
 
-	FromIndex *uint64       `placeholder:"N" help:"Begin with the event of this index, not with the newest ten."`
-	Interval  time.Duration `default:"1s" placeholder:"TIME" help:"How often to ask (default ${default})."`
-	JSON      bool          `help:"Print canonical lines, as is done where no terminal is."`
+	FromIndex *uint64 `placeholder:"N" help:"Begin with the event of this index, not with the newest ten."`
+	JSON      bool    `help:"Print canonical lines, as is done where no terminal is."`
 	connection
 }
 
 const (
 	// tailFirst is how many events tail begins with.
 	tailFirst = 10
-	// tailShortest keeps a tail below the server's limit of queries.
-	tailShortest = 100 * time.Millisecond
+	// tailPause is how long a tail waits before it asks a server again.
+	tailPause = time.Second
 )
 
 // Help is shown by tail --help.
@@ -45,7 +44,7 @@ Examples:
 
 // Run shows events until the process is interrupted, which is no error.
 func (c *tailCommand) Run(p *process) error {
-	q, err := c.query()
+	filter, err := c.filter()
 	if err != nil {
 		return err
 	}
@@ -53,29 +52,26 @@ func (c *tailCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	t := tail{p: p, api: api, json: !p.tables(c.JSON), query: q}
+	t := tail{p: p, api: api, json: !p.tables(c.JSON), filter: filter}
 	if c.FromIndex != nil {
-		t.query.FromIndex = *c.FromIndex
+		t.next = *c.FromIndex
 	} else if err := t.newest(); err != nil {
 		return ended(p.ctx, err)
 	}
-	return ended(p.ctx, t.follow(c.Interval))
+	return ended(p.ctx, t.follow())
 }
 
-func (c *tailCommand) query() (audit.Query, error) {
-	if c.Interval < tailShortest {
-		return audit.Query{}, audit.Errorf(audit.CodeValidationError, "--interval %s: want at least %s",
-			c.Interval, tailShortest)
-	}
+func (c *tailCommand) filter() (audit.Filter, error) {
 	if c.FromIndex != nil && *c.FromIndex > audit.MaxIndex {
-		return audit.Query{}, audit.Errorf(audit.CodeValidationError, "--from-index %d: want at most %d",
+		return audit.Filter{}, audit.Errorf(audit.CodeValidationError, "--from-index %d: want at most %d",
 			*c.FromIndex, uint64(audit.MaxIndex))
 	}
-	params := params{"order": string(audit.OrderIndex), "include": "proof"}
+	params := params{}
 	params.set("identity_id", c.IdentityID)
 	params.set("secret_path", c.SecretPath)
 	params.filters(&c.filters)
-	return audit.ParseQuery(audit.Params(params))
+	q, err := audit.ParseStreamQuery(audit.Params(params))
+	return q.Filter, err
 }
 
 // ended returns err, unless it came of the interruption.
@@ -86,13 +82,14 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// tail walks a log in the order of indexes. query.FromIndex is the first index
-// that was not shown yet.
+// tail follows a log in the order of indexes. next is the first index that was
+// not shown yet.
 type tail struct {
-	p     *process
-	api   *client.Client
-	json  bool
-	query audit.Query
+	p      *process
+	api    *client.Client
+	json   bool
+	filter audit.Filter
+	next   uint64
 }
 
 // newest shows the newest events and leaves the tail behind them. The log's
@@ -105,13 +102,11 @@ func (t *tail) newest() error {
 	if err != nil {
 		return err
 	}
-	q := t.query
-	q.Order, q.Limit = audit.OrderDesc, tailFirst
-	page, err := t.api.Logs(t.p.ctx, q)
+	page, err := t.api.Logs(t.p.ctx, audit.Query{Filter: t.filter, Limit: tailFirst, Proof: true})
 	if err != nil {
 		return err
 	}
-	t.query.FromIndex = s.AsOf
+	t.next = s.AsOf
 	for _, e := range slices.Backward(page.Logs) {
 		if e.Index != nil && *e.Index >= s.AsOf {
 			continue
@@ -124,32 +119,39 @@ func (t *tail) newest() error {
 }
 
 // follow shows what comes, and waits for a server that is away.
-func (t *tail) follow(interval time.Duration) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	away := false
-	for {
-		err := t.poll()
-		switch {
-		case err == nil && away:
-			fmt.Fprintln(t.p.stderr, "server is back")
-		case err != nil && !passing(err):
+func (t *tail) follow() error {
+	for away := false; ; {
+		err := t.stream(func() {
+			if away {
+				fmt.Fprintln(t.p.stderr, "server is back")
+			}
+			away = false
+		})
+		if !passing(err) {
 			return err
-		case err != nil && !away:
+		}
+		if !away {
 			fmt.Fprintf(t.p.stderr, "waiting for the server: %s\n", explain(err))
 		}
-		away = err != nil
+		away = true
 		select {
-		case <-tick.C:
+		case <-time.After(tailPause):
 		case <-t.p.ctx.Done():
 			return nil
 		}
 	}
 }
 
-// poll shows every event from query.FromIndex on.
-func (t *tail) poll() error {
-	for e, err := range t.api.AllLogs(t.p.ctx, t.query) {
+// stream shows every event from next on until the stream ends, which it does
+// with an error. opened is called when the server has agreed.
+func (t *tail) stream(opened func()) error {
+	s, err := t.api.Stream(t.p.ctx, audit.StreamQuery{Filter: t.filter, FromIndex: &t.next, Proof: true})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	opened()
+	for e, err := range s.Entries() {
 		if err != nil {
 			return err
 		}
@@ -159,7 +161,7 @@ func (t *tail) poll() error {
 		if err := t.show(&e); err != nil {
 			return err
 		}
-		t.query.FromIndex = *e.Index + 1
+		t.next = *e.Index + 1
 	}
 	return nil
 }
@@ -167,9 +169,13 @@ func (t *tail) poll() error {
 // passing reports whether waiting may help: there is no server, or it has no
 // time for us.
 func passing(err error) bool {
+	switch audit.ErrorCode(err) {
+	case audit.CodeUnavailable, audit.CodeQueryTimeout, audit.CodeRateLimited:
+		return true
+	}
 	var resp *client.Response
-	return errors.Is(err, client.ErrUnreachable) || errors.As(err, &resp) &&
-		(resp.Status >= http.StatusInternalServerError || resp.Status == http.StatusTooManyRequests)
+	return errors.Is(err, client.ErrUnreachable) ||
+		errors.As(err, &resp) && resp.Status >= http.StatusInternalServerError
 }
 
 func (t *tail) show(e *client.Entry) error {

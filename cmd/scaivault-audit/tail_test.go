@@ -24,33 +24,45 @@ import (
 // tailed is a server in memory, so that time can be synthetic. Its log holds
 // one event per name, in the order of appending.
 type tailed struct {
-	mu    sync.Mutex // guards all below it
-	names []string
-	away  bool
-	down  int // status, if not 0
-	// asked is called before a list is answered.
-	asked func(query string)
+	mu      sync.Mutex // guards all below it
+	names   []string
+	away    bool
+	silent  bool // streams stay open and say nothing
+	down    int  // status, if not 0
+	changed chan struct{}
+	// asked is called before an answer.
+	asked func(r *http.Request)
+}
+
+func newTailed(names ...string) *tailed {
+	return &tailed{names: names, changed: make(chan struct{})}
 }
 
 func (s *tailed) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status, body := 200, ""
+	if s.asked != nil {
+		s.asked(r)
+	}
+	status := 200
+	var body io.ReadCloser
 	switch {
 	case s.away:
 		return nil, errors.New("connection refused")
 	case s.down != 0:
-		status, body = s.down, `{"error":{"code":"insufficient_scope","message":"no"}}`
+		status = s.down
+		body = io.NopCloser(strings.NewReader(`{"error":{"code":"insufficient_scope","message":"no"}}`))
 	case r.URL.Path == "/v1/audit/summary":
-		body = fmt.Sprintf(`{"as_of":%d}`, len(s.names))
+		body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"as_of":%d}`, len(s.names))))
+	case r.URL.Path == "/v1/audit/stream":
+		var out *io.PipeWriter
+		body, out = io.Pipe()
+		from, _ := strconv.Atoi(r.URL.Query().Get("from_index"))
+		go s.stream(r.Context(), out, from)
 	default:
-		if s.asked != nil {
-			s.asked(r.URL.RawQuery)
-		}
-		body = s.list(r)
+		body = io.NopCloser(strings.NewReader(s.list(r)))
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{},
-		Body: io.NopCloser(strings.NewReader(body))}, nil
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: body}, nil
 }
 
 // set changes the server while it is asked.
@@ -58,25 +70,49 @@ func (s *tailed) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
-func (s *tailed) list(r *http.Request) string {
-	query := r.URL.Query()
-	from, _ := strconv.Atoi(query.Get("from_index"))
-	var logs []string
-	for i, name := range s.names {
-		if i >= from {
-			line := strings.Replace(canonical, "log_a", "log_"+name, 1)
-			logs = append(logs, fmt.Sprintf(`%s,"index":%d,"received_at":"2026-04-23T20:00:01.000000Z"}`,
-				line[:len(line)-1], i))
+// stream sends the events from an index on until the server is away.
+func (s *tailed) stream(ctx context.Context, out *io.PipeWriter, next int) {
+	defer out.Close()
+	for {
+		s.mu.Lock()
+		names, changed, ends, silent := s.names, s.changed, s.away || s.down != 0, s.silent
+		s.mu.Unlock()
+		if ends {
+			return
+		}
+		for ; next < len(names); next++ {
+			fmt.Fprintf(out, "id: x\ndata: %s\n\n", tailedEntry(next, names[next]))
+		}
+		select {
+		case <-changed:
+		case <-time.After(15 * time.Second):
+			if !silent {
+				fmt.Fprint(out, ": heartbeat\n\n")
+			}
+		case <-ctx.Done():
+			return
 		}
 	}
-	if query.Get("order") != "index" {
-		slices.Reverse(logs)
-		limit, _ := strconv.Atoi(query.Get("limit"))
-		logs = logs[:min(limit, len(logs))]
+}
+
+func tailedEntry(i int, name string) string {
+	line := strings.Replace(canonical, "log_a", "log_"+name, 1)
+	return fmt.Sprintf(`%s,"index":%d,"received_at":"2026-04-23T20:00:01.000000Z"}`, line[:len(line)-1], i)
+}
+
+// list answers the newest events.
+func (s *tailed) list(r *http.Request) string {
+	var logs []string
+	for i, name := range slices.Backward(s.names) {
+		logs = append(logs, tailedEntry(i, name))
 	}
-	return fmt.Sprintf(`{"logs":[%s],"cursor":null,"has_more":false}`, strings.Join(logs, ","))
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	return fmt.Sprintf(`{"logs":[%s],"cursor":null,"has_more":false}`,
+		strings.Join(logs[:min(limit, len(logs))], ","))
 }
 
 // startTail runs a tail until the test ends and returns what it has shown.
@@ -91,13 +127,7 @@ func startTail(
 	var stdout bytes.Buffer
 	stderr = new(bytes.Buffer)
 	ctx, cancel := context.WithCancel(t.Context())
-	c := tailCommand{Interval: time.Second}
-	q, err := c.query()
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.FromIndex = from
-	tl := tail{p: newProcess(ctx, nil, &stdout, stderr), api: api, json: true, query: q}
+	tl := tail{p: newProcess(ctx, nil, &stdout, stderr), api: api, json: true, next: from}
 	done := make(chan error, 1)
 	go func() {
 		if from == 0 {
@@ -106,7 +136,7 @@ func startTail(
 				return
 			}
 		}
-		done <- ended(ctx, tl.follow(c.Interval))
+		done <- ended(ctx, tl.follow())
 	}()
 	return func() string {
 			synctest.Wait()
@@ -132,15 +162,14 @@ func names(t *testing.T, lines string) string {
 
 func TestTailShowsTheNewestAndWhatComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &tailed{names: strings.Split("a b c d e f g h i j k l", " ")}
+		s := newTailed(strings.Split("a b c d e f g h i j k l", " ")...)
 		shown, _, end := startTail(t, s, 0)
 		if got, want := shown(), "c d e f g h i j k l"; got != want {
 			t.Errorf("shows %s; want %s", got, want)
 		}
 		s.set(func() { s.names = append(s.names, "m") })
-		time.Sleep(time.Second)
+		synctest.Wait()
 		s.set(func() { s.names = append(s.names, "n", "o") })
-		time.Sleep(time.Second)
 		if got, want := shown(), "c d e f g h i j k l m n o"; got != want {
 			t.Errorf("shows %s; want %s", got, want)
 		}
@@ -153,10 +182,11 @@ func TestTailShowsTheNewestAndWhatComes(t *testing.T) {
 // An event that arrives between the two questions of the start is shown once.
 func TestTailStartsWithoutAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &tailed{names: []string{"a", "b"}}
-		s.asked = func(string) {
-			s.names = append(s.names, "late")
-			s.asked = nil
+		s := newTailed("a", "b")
+		s.asked = func(r *http.Request) {
+			if r.URL.Path == "/v1/audit/logs" {
+				s.names = append(s.names, "late")
+			}
 		}
 		shown, _, end := startTail(t, s, 0)
 		if got, want := shown(), "a b late"; got != want {
@@ -169,15 +199,19 @@ func TestTailStartsWithoutAGap(t *testing.T) {
 func TestTailFromAnIndex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var queries []string
-		s := &tailed{names: []string{"a", "b", "c"}, asked: func(q string) { queries = append(queries, q) }}
+		s := newTailed("a", "b", "c")
+		s.asked = func(r *http.Request) { queries = append(queries, r.URL.Path+"?"+r.URL.RawQuery) }
 		shown, _, end := startTail(t, s, 1)
-		time.Sleep(time.Second)
 		if got, want := shown(), "b c"; got != want {
 			t.Errorf("shows %s; want %s", got, want)
 		}
+		s.set(func() { s.away = true })
+		synctest.Wait()
+		s.set(func() { s.away = false })
+		time.Sleep(2 * time.Second)
+		shown()
 		end()
-		want := []string{"from_index=1&include=proof&limit=1000&order=index",
-			"from_index=3&include=proof&limit=1000&order=index"}
+		want := []string{"/v1/audit/stream?from_index=1&include=proof", "/v1/audit/stream?from_index=3&include=proof"}
 		if diff := cmp.Diff(want, queries); diff != "" {
 			t.Errorf("queries (-want +got):\n%s", diff)
 		}
@@ -186,7 +220,7 @@ func TestTailFromAnIndex(t *testing.T) {
 
 func TestTailWaitsForItsServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &tailed{names: []string{"a"}}
+		s := newTailed("a")
 		shown, stderr, end := startTail(t, s, 0)
 		shown()
 		s.set(func() { s.away = true })
@@ -207,7 +241,7 @@ func TestTailWaitsForItsServer(t *testing.T) {
 
 func TestTailEndsWhenItIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &tailed{names: []string{"a"}}
+		s := newTailed("a")
 		shown, _, end := startTail(t, s, 0)
 		shown()
 		s.set(func() { s.down = http.StatusForbidden })
@@ -216,6 +250,27 @@ func TestTailEndsWhenItIsRefused(t *testing.T) {
 		if err := end(); audit.ErrorCode(err) != audit.CodeInsufficientScope {
 			t.Errorf("ends with %v; want %s", err, audit.CodeInsufficientScope)
 		}
+	})
+}
+
+// A connection that is held open and says nothing is a server that is away.
+func TestTailLeavesASilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTailed("a")
+		shown, stderr, end := startTail(t, s, 0)
+		shown()
+		time.Sleep(time.Hour) // heartbeats come
+		synctest.Wait()
+		if stderr.Len() > 0 {
+			t.Errorf("tells %q of a server that is there", stderr)
+		}
+		s.set(func() { s.silent = true })
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if got := stderr.String(); !strings.Contains(got, "no heartbeat") {
+			t.Errorf("tells %q", got)
+		}
+		end()
 	})
 }
 

@@ -134,14 +134,18 @@ func (r *request) fail(err error) {
 		}
 		h.Set("WWW-Authenticate", challenge)
 	}
-	var body errorBody
-	body.Error.Code = code
+	r.answer(f.status, r.errorBody(e))
+}
+
+// errorBody returns what a client is told about an error.
+func (r *request) errorBody(e *audit.Error) (body errorBody) {
+	body.Error.Code, _ = faultOf(e)
 	body.Error.Message = text(message(e))
 	body.Error.RequestID = r.id
 	if len(e.Fields) > 0 || len(e.Damaged) > 0 {
 		body.Error.Details = &details{fieldErrors(e.Fields), e.Damaged}
 	}
-	r.answer(f.status, body)
+	return body
 }
 
 // unavailable returns the status of a service that is not ready, and tells the

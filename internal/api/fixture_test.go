@@ -127,6 +127,7 @@ type service struct {
 	log  *reference // unless an option has put another log in its place
 	addr string
 
+	server  *api.Server
 	exports *export.Manager
 	out     *bytes.Buffer // its log; read after the server is closed, or see lines
 	http    *httptest.Server
@@ -138,6 +139,7 @@ func start(t *testing.T, options ...func(*api.Config)) *service {
 	s.log = newReference(s.Now)
 	server := newServer(s.log, s.Now, s.out, options...)
 	s.http = httptest.NewUnstartedServer(nil)
+	s.server = server
 	s.Log, s.exports = server.Log, server.Exports.(*export.Manager)
 	s.http.Config = api.NewHTTPServer(server, server.Logger)
 	s.http.Start()

@@ -20,6 +20,7 @@ type reference struct {
 	mu       sync.Mutex
 	records  map[audit.TenantID][]audit.Record
 	receipts map[string]kept // by tenant and idempotency key
+	grown    chan struct{}   // closed by the next append
 }
 
 type kept struct {
@@ -32,6 +33,7 @@ func newReference(clock func() time.Time) *reference {
 		clock:    clock,
 		records:  make(map[audit.TenantID][]audit.Record),
 		receipts: make(map[string]kept),
+		grown:    make(chan struct{}),
 	}
 }
 
@@ -71,7 +73,29 @@ func (l *reference) Append(_ context.Context, tenant audit.TenantID, b audit.Bat
 	}
 	slices.SortStableFunc(r.Rejected, func(a, b audit.Rejection) int { return cmp.Compare(a.Line, b.Line) })
 	l.records[tenant], l.receipts[key] = log, kept{b.Digest, r}
+	close(l.grown)
+	l.grown = make(chan struct{})
 	return r, nil
+}
+
+func (l *reference) Wait(ctx context.Context, tenant audit.TenantID, size uint64) (uint64, error) {
+	for {
+		now, grown := l.growth(tenant)
+		if now > size {
+			return now, nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return now, ctx.Err()
+		}
+	}
+}
+
+func (l *reference) growth(tenant audit.TenantID) (uint64, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return uint64(len(l.records[tenant])), l.grown
 }
 
 var errDuplicate = fmt.Errorf("the log has this event")

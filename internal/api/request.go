@@ -96,6 +96,8 @@ func (s *Server) serve(r *request) error {
 		if r.ContentLength != 0 {
 			return audit.Errorf(audit.CodeInvalidRequest, "want no body here")
 		}
+	}
+	if r.route.method == http.MethodGet && r.route.class != streaming {
 		ctx, cancel := context.WithTimeout(r.Context(), QueryTimeout)
 		defer cancel()
 		r.Request = r.WithContext(ctx)
@@ -123,6 +125,11 @@ func (s *Server) admit(r *request) error {
 	if r.tenant, err = s.selectTenant(r); err != nil {
 		return err
 	}
+	return r.authorized()
+}
+
+// authorized checks that the principal may do what the route does.
+func (r *request) authorized() error {
 	if scope := r.route.scope; scope != anyToken && !r.principal.May(scope) {
 		return audit.Errorf(audit.CodeInsufficientScope, "the token lacks the scope %q", scope)
 	}

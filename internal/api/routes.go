@@ -15,6 +15,8 @@ const (
 	unlimited class = ""
 	queries   class = "queries"
 	exports   class = "exports"
+	// streaming counts as a query; the answer has no end and no deadline.
+	streaming class = "streaming"
 )
 
 // Scopes of routes that need none of the log's own. A route whose scope is ""
@@ -55,6 +57,7 @@ var routes = []route{
 	{"GET", "/v1/audit/accesses", audit.ScopeRead, queries, (*Server).listAccesses},
 	{"GET", "/v1/audit/values", audit.ScopeRead, queries, (*Server).listValues},
 	{"GET", "/v1/audit/summary", audit.ScopeRead, queries, (*Server).summary},
+	{"GET", "/v1/audit/stream", audit.ScopeRead, streaming, (*Server).stream},
 
 	{"GET", "/v1/audit/checkpoint", audit.ScopeRead, queries, (*Server).checkpoint},
 	{"GET", "/v1/audit/keys", audit.ScopeRead, queries, (*Server).keys},

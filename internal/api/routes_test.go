@@ -23,6 +23,8 @@ func targetOf(rt api.Route, exportID string) target {
 		x.status, x.body = 202, exportBody
 	case strings.HasSuffix(rt.Pattern, "/resume"):
 		x.status, x.code = 409, "export_conflict" // it is not paused: the request was admitted
+	case strings.HasSuffix(rt.Pattern, "/stream"):
+		x.status, x.code = 400, "invalid_cursor" // a better one has no end: the request was admitted
 	case rt.Method == "POST":
 		x.body = `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`
 	}
@@ -47,6 +49,9 @@ func pathOf(rt api.Route, exportID string) string {
 		"identities/{id}", "identities/sa:app", "{path...}", "prod/db/main").Replace(rt.Pattern)
 	if strings.HasSuffix(path, "/values") {
 		path += "?field=action"
+	}
+	if strings.HasSuffix(path, "/stream") {
+		path += "?cursor=none"
 	}
 	if strings.HasSuffix(path, "/inclusion") {
 		path += "?id=log_a03"

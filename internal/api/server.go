@@ -58,6 +58,10 @@ type Log interface {
 	Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (audit.AccessPage, error)
 	Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error)
 	Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error)
+	// Size is the first index that no event has; Wait returns it once it is
+	// larger than size.
+	Size(tenant audit.TenantID) uint64
+	Wait(ctx context.Context, tenant audit.TenantID, size uint64) (uint64, error)
 }
 
 // Authenticator turns a bearer token into who sent it. Its errors carry one of
@@ -99,18 +103,22 @@ type Server struct {
 	Config
 	routes  []route
 	limits  map[class]*limiter
+	streams *streams
 	started time.Time
 }
 
 // New returns a server.
 func New(c Config) *Server {
+	asked := newLimiter(c.QueryRate, DefaultQueryRate)
 	return &Server{
 		Config: c,
 		routes: expand(routes),
 		limits: map[class]*limiter{
-			queries: newLimiter(c.QueryRate, DefaultQueryRate),
-			exports: newLimiter(c.ExportRate, DefaultExportRate),
+			queries:   asked,
+			streaming: asked,
+			exports:   newLimiter(c.ExportRate, DefaultExportRate),
 		},
+		streams: newStreams(),
 		started: c.Clock(),
 	}
 }

@@ -31,6 +31,7 @@ type tenantLog struct {
 	line     []byte // for encoding one line
 	batch    []byte // for encoding the lines of a batch
 	recent   recent
+	grown    chan struct{} // closed when more is visible; nil if nobody waits
 }
 
 // maxUnsealed bounds the events in memory in terms of [Options.TailEvents]: more
@@ -91,6 +92,7 @@ func (l *tenantLog) damage() []audit.IndexRange {
 func (l *tenantLog) publish(t *tail, end int) {
 	l.mu.Lock()
 	t.visible = max(t.visible, end)
+	l.wakeWaiting()
 	full := t != l.tail() && t.visible == t.staged
 	l.mu.Unlock()
 	if full {
