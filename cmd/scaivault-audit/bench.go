@@ -22,6 +22,7 @@ type benchCommand struct {
 	Writers int           `default:"4" placeholder:"N" help:"Of durable appends, at once (default ${default})."`
 	Batch   int           `default:"500" placeholder:"N" help:"Events of such an append (default ${default})."`
 	Time    time.Duration `default:"1s" placeholder:"TIME" help:"For each question (default ${default})."`
+	Exports bool          `help:"Also measure exports of the log, and what goes on beside one."`
 	Cold    bool          `help:"Ask once more after dropping the files from the page cache (Linux)."`
 
 	Only          []string `placeholder:"NAME" help:"Ask these questions only, by their names in --json; repeatable."`
@@ -40,6 +41,8 @@ func (benchCommand) Help() string {
   seal     what is in memory is written into segments
   open     the log is closed and opened again; what it takes of memory
   ask      a fixed set of questions about the 90 days before the newest event
+  export   with --exports: the first tenant's log, proofs included, into a
+           directory in four forms, and how fast a client is beside one
 
 Making the events is not counted; what the log does meanwhile is. CPU is the
 processor's time of the whole process, so on one core nothing is faster than
@@ -52,7 +55,8 @@ Examples:
 
     scaivault-audit bench
     scaivault-audit bench --events 10m --cardinality high --data /var/tmp/bench
-    scaivault-audit bench --questions-only --cold --data /var/tmp/bench --json`
+    scaivault-audit bench --questions-only --cold --data /var/tmp/bench --json
+    scaivault-audit bench --questions-only --exports --only newest_100 --data /var/tmp/bench`
 }
 
 // Run measures and prints what came out.
@@ -167,10 +171,18 @@ func (b *bench) run() error {
 	if err != nil {
 		return err
 	}
-	if err := b.ask(about); err != nil || !b.command.Cold {
+	if err := b.ask(about); err != nil {
 		return err
 	}
-	return b.askCold(about)
+	if b.command.Cold {
+		if err := b.askCold(about); err != nil {
+			return err
+		}
+	}
+	if b.command.Exports {
+		return b.measureExports(about)
+	}
+	return nil
 }
 
 // logDir is where a server would have the log, so that one can be started

@@ -20,7 +20,8 @@ func (r *benchReport) print(p *process, asJSON bool) error {
 	fmt.Fprintf(p.stdout, "scaivault-audit %s, %s, %s, %s\n%s events of %s\n", r.Machine.Version, r.Machine.Go,
 		r.Machine.Platform, plural(r.Machine.CPUs, "CPU", "CPUs"),
 		grouped(r.Events), plural(r.Tenants, "tenant", "tenants"))
-	for _, l := range []listing{r.loadTable(), r.diskTable(), r.openTable(), r.questionTable(), r.coldTable()} {
+	for _, l := range []listing{r.loadTable(), r.diskTable(), r.openTable(), r.questionTable(), r.coldTable(),
+		r.exportTable(), r.besideTable()} {
 		if len(l.rows) == 0 {
 			continue
 		}
@@ -88,6 +89,26 @@ func (r *benchReport) coldTable() listing {
 	for _, x := range r.Cold {
 		l.rows = append(l.rows, []string{x.Text, grouped(x.Rows), figure(x.Open), figure(x.Time), figure(x.CPU),
 			grouped(int(x.Faults)), megabytes(x.DiskBytes)})
+	}
+	return l
+}
+
+func (r *benchReport) exportTable() listing {
+	l := listing{numbers: 1, headers: []string{"EXPORT", "EVENTS", "LINES", "FILES", "SECONDS", "CPU s", "LINES/CPU s",
+		"EVENTS/CPU s", "HEAP"}}
+	for _, x := range r.Exports {
+		l.rows = append(l.rows, []string{x.Name, grouped(x.Events), megabytes(x.Bytes), megabytes(x.FileBytes),
+			seconds(x.Seconds), seconds(x.CPU), megabytes(int64(float64(x.Bytes) / x.CPU)),
+			grouped(int(float64(x.Events) / x.CPU)), megabytes(x.Heap)})
+	}
+	return l
+}
+
+func (r *benchReport) besideTable() listing {
+	l := listing{numbers: 1, headers: []string{"BESIDE AN EXPORT", "ALONE /s", "BESIDE /s", "RATIO", "ALONE CPU ms", "BESIDE CPU ms"}}
+	if x := r.Beside; x != nil {
+		l.rows = append(l.rows, []string{"append and ask in turn", figure(x.Alone), figure(x.Beside),
+			strconv.FormatFloat(x.Ratio, 'f', 2, 64), figure(x.AloneCPU), figure(x.BesideCPU)})
 	}
 	return l
 }

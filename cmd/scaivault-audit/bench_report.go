@@ -15,6 +15,8 @@ type benchReport struct {
 	OpenTenants *openRow      `json:"open_tenants,omitempty"` // and each tenant was asked once
 	Questions   []questionRow `json:"questions"`
 	Cold        []coldRow     `json:"cold,omitempty"`
+	Exports     []exportRow   `json:"exports,omitempty"`
+	Beside      *besideRow    `json:"beside_export,omitempty"`
 }
 
 // loadRow is a way of filling a log.
@@ -77,4 +79,28 @@ type coldRow struct {
 	CPU       float64 `json:"cpu_ms"`
 	Faults    int64   `json:"major_faults"`
 	DiskBytes int64   `json:"disk_bytes"`
+}
+
+// exportRow is an export of the whole log of the first tenant.
+type exportRow struct {
+	Name      string  `json:"name"` // what its files end in
+	To        string  `json:"to"`   // the type of the destination
+	Events    int     `json:"events"`
+	Bytes     int64   `json:"bytes"` // of the canonical lines, whatever the form
+	FileBytes int64   `json:"file_bytes"`
+	Seconds   float64 `json:"seconds"`
+	CPU       float64 `json:"cpu_seconds"`
+	Heap      int64   `json:"peak_heap_bytes"` // more than before, garbage included
+}
+
+// besideRow is how often a client could append a batch and ask a question in
+// turn, each second.
+type besideRow struct {
+	Alone  float64 `json:"alone_per_second"`
+	Beside float64 `json:"beside_per_second"`
+	Ratio  float64 `json:"ratio"`
+	// The processor's time of a turn, that of the export taken off: where others
+	// want the processors too, it says more than the ratio.
+	AloneCPU  float64 `json:"alone_cpu_ms"`
+	BesideCPU float64 `json:"beside_cpu_ms"`
 }

@@ -168,6 +168,13 @@ func (b *azureBucket) Check(ctx context.Context) error {
 	return azureFault("check container", err)
 }
 
+// Taken asks for the metadata of what has the key.
+func (b *azureBucket) Taken(ctx context.Context, key string) (bool, error) {
+	u := &azureUpload{blob: b.client.NewBlockBlobClient(key)}
+	there, err := u.look(ctx)
+	return taken(there, err, b.Owner)
+}
+
 // Create begins an object.
 func (b *azureBucket) Create(ctx context.Context, key string) (Upload, error) {
 	if err := checkKey(key); err != nil {

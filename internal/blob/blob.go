@@ -33,6 +33,10 @@ var (
 	// ErrCredentials says that the credentials are malformed, or name another
 	// region than the bucket's.
 	ErrCredentials = errors.New("the credentials are malformed")
+	// ErrFull says that the store has no room for more.
+	ErrFull = errors.New("the store is full")
+	// ErrClock says that the store takes our clock for wrong, or has a wrong one.
+	ErrClock = errors.New("the clocks differ")
 	// ErrAddress says that the address of the endpoint, or the directory, is
 	// none that the operator allows.
 	ErrAddress = errors.New("the address is not allowed")
@@ -47,6 +51,10 @@ type Bucket interface {
 	// leaves nothing behind in it. A store that does not answer is asked again
 	// for minutes: who waits for it gives ctx a deadline.
 	Check(ctx context.Context) error
+	// Taken reports whether an object has the key that the owner did not write.
+	// A directory does not tell whose a file is, so there any one counts; and
+	// where the credentials do not allow to look, none does.
+	Taken(ctx context.Context, key string) (bool, error)
 	// Create begins an object. Nobody sees it before it is committed. A key is
 	// 1 to 1,024 bytes of printable UTF-8; its segments, separated by '/', are
 	// not empty, "." or "..".

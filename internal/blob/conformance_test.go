@@ -34,6 +34,7 @@ var promises = []struct {
 	{"commit under a cancelled context fails", commitCancelled},
 	{"an object of another owner stays", conflict},
 	{"an object of nobody stays", conflictWithPlain},
+	{"what is taken can be seen before", seen},
 	{"the same owner may write again", again},
 	{"of two uploads at once both or one succeed", twoAtOnce},
 	{"a swept prefix has no leftovers", swept},
@@ -212,6 +213,24 @@ func conflictWithPlain(t *testing.T, d destination) {
 		t.Fatalf("got %v, want ErrConflict", err)
 	}
 	d.want(t, "e/part-0001.jsonl", []byte("planted"))
+}
+
+// seen asks whether keys are taken. A directory does not know whose a file is.
+func seen(t *testing.T, d destination) {
+	if err := put(t, d.open(t, owner), "e/ours", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, d.open(t, "tnt_two/exp_two"), "e/theirs", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	d.plant(t, "e/plain", "x")
+	b := d.open(t, owner)
+	for key, want := range map[string]bool{"e/ours": d.config.Type == "file", "e/theirs": true, "e/plain": true,
+		"e/free": false, "e/free/deeper/part-0001.jsonl": false} {
+		if got, err := b.Taken(t.Context(), key); got != want || err != nil {
+			t.Errorf("Taken(%s): %v, %v; want %v", key, got, err, want)
+		}
+	}
 }
 
 // again is what happens after a crash between the commit of a part and the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -59,6 +60,10 @@ func (a answer) kind() error {
 		return errTaken
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return fmt.Errorf("%w: region is not the bucket's", ErrCredentials)
+	case "RequestTimeTooSkewed":
+		return ErrClock
+	case "QuotaExceeded", "XMinioStorageFull", "InsufficientStorage": // of stores that are like S3
+		return ErrFull
 	case "ExpiredToken", "InvalidToken", "InvalidAuthenticationInfo":
 		return ErrDenied
 	}
@@ -67,6 +72,8 @@ func (a answer) kind() error {
 		return ErrDenied
 	case 412:
 		return errTaken
+	case http.StatusInsufficientStorage:
+		return ErrFull
 	case 301, 307:
 		return fmt.Errorf("%w: region or endpoint is not the bucket's", ErrCredentials)
 	}

@@ -12,14 +12,16 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // fileBucket is a directory. It stays within the operator's directory whatever
 // names and symbolic links say ([os.Root]).
 type fileBucket struct {
 	Config
-	root *os.Root // the operator's directory
-	dir  string   // of the bucket, below root, with slashes; "." is root
+	root *os.Root                                     // the operator's directory
+	ways []func(root *os.Root, from, to string) error // to give a file another name
+	dir  string                                       // of the bucket, below root, with slashes; "." is root
 }
 
 func openFile(c Config) (Bucket, error) {
@@ -35,7 +37,7 @@ func openFile(c Config) (Bucket, error) {
 		if err != nil {
 			return nil, fileFault("open bucket", err)
 		}
-		return &fileBucket{Config: c, root: root, dir: filepath.ToSlash(rel)}, nil
+		return &fileBucket{Config: c, root: root, ways: fileWays, dir: filepath.ToSlash(rel)}, nil
 	}
 	return nil, fmt.Errorf("open bucket: the directory is not below one that the operator named: %w", ErrAddress)
 }
@@ -46,7 +48,9 @@ func fileFault(op string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%s: %w: %w", op, ErrFull, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s: %w: %w", op, ErrDenied, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w: %w", op, ErrNotFound, err)
@@ -65,8 +69,8 @@ func (b *fileBucket) tempPrefix() string {
 	return ".scaivault-" + hex.EncodeToString(sum[:8]) + "-"
 }
 
-// Check makes a file in the deepest directory of the bucket that exists, and
-// removes it.
+// Check makes a file in the deepest directory of the bucket that exists, gives
+// it another name as Commit does, and removes it.
 func (b *fileBucket) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -90,7 +94,50 @@ func (b *fileBucket) Check(ctx context.Context) error {
 	if err != nil {
 		return fileFault("check directory", err)
 	}
-	return fileFault("check directory", errors.Join(f.Close(), b.root.Remove(name)))
+	if err := f.Close(); err != nil {
+		return fileFault("check directory", errors.Join(err, b.root.Remove(name)))
+	}
+	last := path.Join(dir, b.tempName())
+	err = b.place(name, last)
+	for _, left := range []string{name, last} {
+		if gone := b.root.Remove(left); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return fileFault("check directory", err)
+}
+
+// Taken reports whether there is a file.
+func (b *fileBucket) Taken(_ context.Context, key string) (bool, error) {
+	if err := checkKey(key); err != nil {
+		return false, fmt.Errorf("look for object: %w", err)
+	}
+	_, err := b.root.Lstat(path.Join(b.dir, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, fileFault("look for object", err)
+}
+
+// place gives a file another name in its directory, unless something has that;
+// then the error is [fs.ErrExist]. It may keep the first name too.
+func (b *fileBucket) place(from, to string) error {
+	var tried []error
+	for _, way := range b.ways {
+		err := way(b.root, from, to)
+		if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		tried = append(tried, err)
+	}
+	return fmt.Errorf("no way to name a file without replacing another works here: %w", errors.Join(tried...))
+}
+
+// fileWays are a second name, and, since FAT and some network file systems have
+// none of these (which they say in several ways), a rename that replaces nothing.
+var fileWays = []func(root *os.Root, from, to string) error{
+	func(root *os.Root, from, to string) error { return root.Link(from, to) },
+	renameNew,
 }
 
 // Sweep removes the files below the prefix that this owner has not finished;

@@ -74,14 +74,14 @@ func (u *fileUpload) commit(ctx context.Context) error {
 		return fileFault("commit object", err)
 	}
 	// The bytes are on the disk, under a name that Sweep removes.
-	err := u.bucket.root.Link(u.temp, u.name)
+	err := u.bucket.place(u.temp, u.name)
 	if errors.Is(err, fs.ErrExist) {
 		err = u.compare()
 	}
 	if err != nil {
 		return fileFault("commit object", err)
 	}
-	// The object has both names, or had its own already; a power cut may still
+	// The object has both names, or its own only, or had that already; a power cut may still
 	// lose the names, and the job writes them again.
 	return fileFault("commit object", u.syncDirs())
 }
@@ -156,7 +156,10 @@ func (u *fileUpload) Abort() error {
 	if u.file == nil {
 		return nil
 	}
-	err := errors.Join(u.file.Close(), u.bucket.root.Remove(u.temp))
+	err := u.file.Close()
+	if gone := u.bucket.root.Remove(u.temp); !errors.Is(gone, fs.ErrNotExist) { // it may have been renamed
+		err = errors.Join(err, gone)
+	}
 	u.file = nil
 	return fileFault("remove unfinished file", err)
 }

@@ -27,6 +27,15 @@ type gcsUpload struct {
 	ended  bool
 }
 
+// Taken asks for the metadata of what has the key.
+func (b *gcsBucket) Taken(ctx context.Context, key string) (bool, error) {
+	there, attrs, err := b.look(ctx, key)
+	if attrs == nil {
+		return taken(found{}, err, b.Owner)
+	}
+	return taken(found{stamp: there, version: "any"}, err, b.Owner)
+}
+
 // Create begins an object. It is sent in one request if it fits into a part.
 func (b *gcsBucket) Create(ctx context.Context, key string) (Upload, error) {
 	if err := checkKey(key); err != nil {

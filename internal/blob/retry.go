@@ -23,9 +23,9 @@ type retry struct {
 
 var defaultRetry = retry{attempts: 8, min: 200 * time.Millisecond, max: 20 * time.Second}
 
-// busy reports whether a status says that the same request may succeed later.
+// busy reports whether a status says that the same request may succeed soon.
 func busy(status int) bool {
-	return status >= 500 && status != http.StatusNotImplemented ||
+	return status >= 500 && status != http.StatusNotImplemented && status != http.StatusInsufficientStorage ||
 		status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 

@@ -136,6 +136,12 @@ func (b *s3Bucket) Check(ctx context.Context) error {
 	return u.Abort()
 }
 
+// Taken asks for the metadata of what has the key.
+func (b *s3Bucket) Taken(ctx context.Context, key string) (bool, error) {
+	there, err := b.upload(ctx, key).look(ctx)
+	return taken(there, err, b.Owner)
+}
+
 // Create begins an object. It is sent in one request if it fits into a part.
 func (b *s3Bucket) Create(ctx context.Context, key string) (Upload, error) {
 	if err := checkKey(key); err != nil {

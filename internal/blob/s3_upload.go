@@ -69,19 +69,20 @@ func (u *s3Upload) send(n int, part []byte) error {
 			return err
 		}
 	}
+	sum := checksum(part)
 	out, err := u.bucket.client.UploadPart(u.ctx, &s3.UploadPartInput{
 		Bucket:         &u.bucket.Bucket,
 		Key:            &u.key,
 		UploadId:       &u.id,
 		PartNumber:     aws.Int32(int32(n)),
 		Body:           bytes.NewReader(part),
-		ChecksumCRC32C: checksum(part),
+		ChecksumCRC32C: sum,
 	})
 	if err != nil {
 		return s3Fault("upload part", err)
 	}
 	u.done = append(u.done, types.CompletedPart{
-		PartNumber: aws.Int32(int32(n)), ETag: out.ETag, ChecksumCRC32C: checksum(part)})
+		PartNumber: aws.Int32(int32(n)), ETag: out.ETag, ChecksumCRC32C: sum})
 	return nil
 }
 

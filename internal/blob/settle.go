@@ -38,6 +38,14 @@ type object interface {
 	look(ctx context.Context) (found, error)
 }
 
+// taken decides what [Bucket.Taken] answers by what was found.
+func taken(there found, err error, owner string) (bool, error) {
+	if errors.Is(err, ErrDenied) { // may write, not read
+		return false, nil
+	}
+	return err == nil && there.version != "" && there.owner != owner, err
+}
+
 // settleTries bounds how often the object in the way may change meanwhile.
 const settleTries = 4
 

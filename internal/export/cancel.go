@@ -90,12 +90,9 @@ func (m *Manager) Resume(ctx context.Context, tenant audit.TenantID, c audit.Cal
 	if err := paused(d); err != nil {
 		return audit.Export{}, err
 	}
-	credentials, err := m.secret(ctx, tenant, d.Export.Destination.Type, d.CredentialsPath, c.Bearer)
+	credentials, err := m.try(ctx, c, d)
 	if err != nil {
-		return audit.Export{}, m.refuse(id, secretError(err))
-	}
-	if err := m.try(ctx, d.place(credentials)); err != nil {
-		return audit.Export{}, m.refuse(id, bucketError(err))
+		return audit.Export{}, err
 	}
 	err = m.change(j, func(d *document) error {
 		if err := paused(d); err != nil {

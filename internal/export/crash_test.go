@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/blob"
 	"github.com/scaivault/audit/internal/export"
 	"github.com/scaivault/audit/internal/vfs"
 )
@@ -259,6 +260,42 @@ func TestLastingTrouble(t *testing.T) {
 			t.Error("the log does not name the cause")
 		}
 	})
+}
+
+// TestSecretReplaced has the store refuse credentials while a job runs. If the
+// secret holds others by now the job goes on with them, else it ends at once.
+func TestSecretReplaced(t *testing.T) {
+	for _, replaced := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.create(t, "tnt_a", request("x")).ID
+			opens := w.cloud.opens
+			w.cloud.hook = func(op, key string) error {
+				if op != "commit" || key != "x/part-0003.jsonl" {
+					return nil
+				}
+				w.cloud.mu.Lock()
+				defer w.cloud.mu.Unlock()
+				if w.cloud.sessions > 0 {
+					return nil
+				}
+				if replaced {
+					w.cloud.sessions++
+				}
+				return blob.ErrDenied
+			}
+			w.runAll(t.Context())
+			e := w.get(t, "tnt_a", id)
+			switch {
+			case replaced:
+				check(t, whole(w.log, w.cloud, "tnt_a", e))
+			case e.Status != audit.ExportFailed || e.Error.Code != audit.CodeDestinationUnavailable:
+				t.Errorf("%s, %+v", e.Status, e.Error)
+			case w.cloud.opens != opens+1:
+				t.Errorf("the bucket was opened %d times, want once", w.cloud.opens-opens)
+			}
+		})
+	}
 }
 
 // TestStop ends the process at every step of the bucket, in order: what has

@@ -20,7 +20,8 @@ const keyLifetime = 24 * audit.Hour
 // Create makes an export of what the caller may see of the tenant's log, as it
 // is now, and appends one event about it. The destination is tried first: a
 // secret that is missing or forbidden is an [audit.CodeAccessDenied], a bucket
-// that cannot be written to an [audit.CodeDestinationUnavailable]. replayed says
+// that cannot be written to an [audit.CodeDestinationUnavailable], an object of
+// somebody else in the way an [audit.CodeDestinationConflict]. replayed says
 // that the export was made by an earlier request with the same key.
 func (m *Manager) Create(ctx context.Context, tenant audit.TenantID, c audit.Caller,
 	r audit.ExportRequest) (e audit.Export, replayed bool, err error) {
@@ -49,14 +50,10 @@ func (m *Manager) Create(ctx context.Context, tenant audit.TenantID, c audit.Cal
 	return m.shown(j), false, nil
 }
 
-// prepare tries the destination and counts the events.
+// prepare counts the events and tries the destination.
 func (m *Manager) prepare(ctx context.Context, tenant audit.TenantID, c audit.Caller,
 	r *audit.ExportRequest) (*document, blob.Credentials, error) {
 	id := audit.ExportID("exp_" + ulid.MustNew(ulid.Timestamp(m.Clock()), rand.Reader).String())
-	credentials, err := m.secret(ctx, tenant, r.Destination.Type, r.CredentialsPath, c.Bearer)
-	if err != nil {
-		return nil, nil, m.refuse(id, secretError(err))
-	}
 	// Counting fixes the size of the log, and comes before the event about the
 	// export, which is not part of it.
 	e, err := m.estimate(ctx, tenant, &r.Filter)
@@ -65,14 +62,15 @@ func (m *Manager) prepare(ctx context.Context, tenant audit.TenantID, c audit.Ca
 	}
 	d := newDocument(id, tenant, c, r, e)
 	d.Signed = m.Evidence != nil
-	if err := m.try(ctx, d.place(credentials)); err != nil {
-		return nil, nil, m.refuse(id, bucketError(err))
-	}
-	return d, credentials, nil
+	credentials, err := m.try(ctx, c, d)
+	return d, credentials, err
 }
 
-// establish puts a job on disk and the event about it into the log.
+// establish puts a job on disk and the event about it into the log. It does both
+// or neither, so a client that goes away does not end it: an event that was not
+// waited for may be there all the same.
 func (m *Manager) establish(ctx context.Context, d *document) error {
+	ctx = context.WithoutCancel(ctx)
 	err := m.fs.MkdirAll(filepath.Dir(m.path(d)))
 	if err == nil {
 		err = m.write(d)

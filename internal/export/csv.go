@@ -75,10 +75,11 @@ func isFormula(c byte) bool {
 // rule 6).
 func needsQuotes(s string) bool {
 	for i := range len(s) {
-		switch s[i] {
-		case ',', '"', '\n', '\r':
+		if quoted[s[i]] {
 			return true
 		}
 	}
 	return false
 }
+
+var quoted = [256]bool{',': true, '"': true, '\n': true, '\r': true}

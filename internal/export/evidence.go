@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,11 +58,10 @@ func (d *document) proves() bool { return d.Signed && d.Export.Format == audit.F
 // proofKey returns the key of the proof of the next file.
 func (d *document) proofKey() string { return d.key(fmt.Sprintf("proof-%04d", len(d.Export.Files)+1)) }
 
-// prove adds a record to the proof of the unfinished file.
+// prove adds the record that was appended to the unfinished file to its proof.
 func (w *writing) prove(r *audit.Record) {
 	if w.proof != nil {
-		w.line = r.AppendLine(w.line[:0])
-		w.proof.Add(r.Index, w.line)
+		w.proof.Add(r.Index, bytes.TrimSuffix(w.file.Line(), []byte{'\n'}))
 	}
 }
 

@@ -1,10 +1,13 @@
 package export_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -208,9 +211,12 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// A refused request leaves nothing, and says what is wrong with which field.
+// A refused request leaves nothing, no event either, and says what is wrong with
+// which field.
 func TestRefused(t *testing.T) {
 	w := newWorld(t)
+	w.cloud.objects["first/part-0001.jsonl"] = stored{"exp_other", "precious"}
+	w.cloud.objects["done/manifest.json"] = stored{"exp_other", "precious"}
 	for name, tt := range map[string]struct {
 		change func(*audit.ExportRequest, *audit.Caller)
 		code   audit.Code
@@ -222,6 +228,10 @@ func TestRefused(t *testing.T) {
 			audit.CodeAccessDenied, "destination.credentials_path"},
 		"no bucket": {func(r *audit.ExportRequest, _ *audit.Caller) { r.Destination.Bucket = "no-such-bucket" },
 			audit.CodeDestinationUnavailable, "destination.bucket"},
+		"first file there": {func(r *audit.ExportRequest, _ *audit.Caller) { r.Destination.Prefix = "first" },
+			audit.CodeDestinationConflict, "destination.prefix"},
+		"manifest there": {func(r *audit.ExportRequest, _ *audit.Caller) { r.Destination.Prefix = "done" },
+			audit.CodeDestinationConflict, "destination.prefix"},
 	} {
 		r, c := request("x"), caller("tnt_a")
 		tt.change(&r, &c)
@@ -240,12 +250,78 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A client that goes away while its export is made leaves an export and its
+// event, not one of the two.
+func TestClientGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.disk.(*vfs.Mem).OnOp(func(vfs.Op) { cancel() })
+		e, _, err := w.Create(ctx, "tnt_a", caller("tnt_a"), request("x"))
+		w.disk.(*vfs.Mem).OnOp(nil)
+		if err != nil || ctx.Err() == nil {
+			t.Fatalf("error %v; the context %v", err, ctx.Err())
+		}
+		w.runAll(t.Context())
+		check(t, whole(w.log, w.cloud, "tnt_a", w.get(t, "tnt_a", e.ID)))
+	})
+}
+
+// What a destination answers becomes a code and a field, in the words of this
+// program; a directory has no credentials to blame.
+func TestReasons(t *testing.T) {
+	for _, tt := range []struct {
+		kind  audit.DestinationType
+		err   error
+		field string
+		says  string
+	}{
+		{audit.DestinationS3, blob.ErrNotFound, "bucket", "there is no such bucket"},
+		{audit.DestinationS3, blob.ErrDenied, "credentials_path", "they do not allow to write to the bucket"},
+		{audit.DestinationGCS, blob.ErrCredentials, "credentials_path",
+			"the secret does not hold the members that the destination needs"},
+		{audit.DestinationAzure, blob.ErrAddress, "credentials_path",
+			"the operator does not allow the endpoint that the secret names"},
+		{audit.DestinationS3, blob.ErrFull, "bucket", "there is no room in it"},
+		{audit.DestinationS3, blob.ErrClock, "bucket",
+			"the store refuses the time of this server; one of the two clocks is wrong"},
+		{audit.DestinationS3, context.DeadlineExceeded, "bucket", "it does not answer"},
+		{audit.DestinationS3, io.ErrUnexpectedEOF, "bucket", "it cannot be used; the server's log says more"},
+		{audit.DestinationFile, blob.ErrNotFound, "bucket",
+			"there is no such directory among those that the operator allows"},
+		{audit.DestinationFile, blob.ErrDenied, "bucket", "the server may not write to the directory"},
+		{audit.DestinationFile, blob.ErrAddress, "bucket", "the operator does not allow the directory"},
+		{audit.DestinationFile, blob.ErrFull, "bucket", "there is no room in it"},
+		{audit.DestinationFile, io.ErrUnexpectedEOF, "bucket",
+			"the directory cannot be used; the server's log says more"},
+	} {
+		w := newWorld(t)
+		w.cloud.hook = func(op, _ string) error {
+			if op == "check" {
+				return fmt.Errorf("%s: %w", canary, tt.err)
+			}
+			return nil
+		}
+		r := request("x")
+		if r.Destination.Type = tt.kind; tt.kind == audit.DestinationFile {
+			r.Destination.Bucket, r.CredentialsPath = "", ""
+		}
+		_, _, err := w.Create(t.Context(), "tnt_a", caller("tnt_a"), r)
+		var e *audit.Error
+		want := []audit.FieldError{{Field: "destination." + tt.field, Message: tt.says}}
+		if !errors.As(err, &e) || e.Code != audit.CodeDestinationUnavailable || !cmp.Equal(e.Fields, want) ||
+			strings.Contains(e.Message, canary) {
+			t.Errorf("%s, %v: %+v", tt.kind, tt.err, e)
+		}
+	}
+}
+
 // Nothing that is kept, logged or answered holds a credential, whatever goes
 // wrong.
 func TestCredentialsStayInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.cloud.objects["taken/part-0001.jsonl"] = stored{"exp_other", "precious"}
+		w.cloud.objects["taken/part-0002.jsonl"] = stored{"exp_other", "precious"}
 		ids := []audit.ExportID{w.create(t, "tnt_a", request("fine")).ID, w.create(t, "tnt_a", request("taken")).ID}
 		w.runAll(t.Context())
 		for _, id := range ids {
@@ -335,7 +411,8 @@ func TestPlan(t *testing.T) {
 	}
 	size := uint64(len(w.log.lines("tnt_a", audit.Filter{}, 450)))
 	want := audit.ExportPlan{EstimatedRecords: 450, EstimatedBytes: size, EstimatedParts: 1 + (size-1)/audit.MinPartSize,
-		Checks: []audit.ExportCheck{{Name: "credentials", OK: true}, {Name: "bucket", OK: true}}}
+		Checks: []audit.ExportCheck{{Name: "credentials", OK: true}, {Name: "bucket", OK: true},
+			{Name: "prefix", OK: true}}}
 	if diff := cmp.Diff(want, plan); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
@@ -343,7 +420,8 @@ func TestPlan(t *testing.T) {
 	r.Destination.Bucket = "no-such-bucket"
 	plan, err = w.Plan(t.Context(), "tnt_a", caller("tnt_a", "none/of/it"), r)
 	want = audit.ExportPlan{Checks: []audit.ExportCheck{{Name: "credentials", OK: true},
-		{Name: "bucket", Message: "destination.bucket: there is no such bucket"}}}
+		{Name: "bucket", Message: "destination.bucket: there is no such bucket"},
+		{Name: "prefix", Message: "was not tried without bucket"}}}
 	if diff := cmp.Diff(want, plan); diff != "" || err != nil {
 		t.Errorf("plan %v (-want +got):\n%s", err, diff)
 	}
@@ -351,12 +429,21 @@ func TestPlan(t *testing.T) {
 	plan, err = w.Plan(t.Context(), "tnt_a", caller("tnt_a", "none/of/it"), r)
 	want.Checks = []audit.ExportCheck{
 		{Name: "credentials", Message: "destination.credentials_path: there is no such secret, or it is not for you"},
-		{Name: "bucket", Message: "was not tried without credentials"}}
+		{Name: "bucket", Message: "was not tried without credentials"},
+		{Name: "prefix", Message: "was not tried without credentials"}}
+	if diff := cmp.Diff(want, plan); diff != "" || err != nil {
+		t.Errorf("plan %v (-want +got):\n%s", err, diff)
+	}
+	w.cloud.objects["taken/manifest.json"] = stored{"exp_other", "precious"}
+	plan, err = w.Plan(t.Context(), "tnt_a", caller("tnt_a", "none/of/it"), request("taken"))
+	want.Checks = []audit.ExportCheck{{Name: "credentials", OK: true}, {Name: "bucket", OK: true}, {Name: "prefix",
+		Message: "destination.prefix: taken/manifest.json: an object that this export did not write is in the way; " +
+			"choose another prefix"}}
 	if diff := cmp.Diff(want, plan); diff != "" || err != nil {
 		t.Errorf("plan %v (-want +got):\n%s", err, diff)
 	}
 	page, _ := w.List(t.Context(), "tnt_a", audit.ExportQuery{})
-	if len(page.Exports) != 0 || w.log.Size("tnt_a") != 450 || len(w.cloud.objects) != 0 {
+	if len(page.Exports) != 0 || w.log.Size("tnt_a") != 450 || len(w.cloud.objects) != 1 {
 		t.Error("a plan has made something")
 	}
 }

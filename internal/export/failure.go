@@ -56,8 +56,8 @@ func secretError(err error) error {
 	return &audit.Error{Code: audit.CodeUnavailable, Message: "the credentials cannot be read now", Err: err}
 }
 
-// bucketError returns the error for a bucket that could not be used.
-func bucketError(err error) error {
+// bucketError returns the error for a bucket of a type that could not be used.
+func bucketError(kind audit.DestinationType, err error) error {
 	unavailable := audit.CodeDestinationUnavailable
 	var at *destinationError
 	switch {
@@ -69,8 +69,15 @@ func bucketError(err error) error {
 			message = fmt.Sprintf("%s: %s", at.key, message)
 		}
 		return refusal(audit.CodeDestinationConflict, fieldPrefix, message, err)
+	case errors.Is(err, blob.ErrFull):
+		return refusal(unavailable, fieldBucket, "there is no room in it", err)
+	case kind == audit.DestinationFile:
+		return directoryError(err)
 	case errors.Is(err, blob.ErrNotFound):
 		return refusal(unavailable, fieldBucket, "there is no such bucket", err)
+	case errors.Is(err, blob.ErrClock):
+		return refusal(unavailable, fieldBucket,
+			"the store refuses the time of this server; one of the two clocks is wrong", err)
 	case errors.Is(err, blob.ErrDenied):
 		return refusal(unavailable, fieldCredentials, "they do not allow to write to the bucket", err)
 	case errors.Is(err, blob.ErrCredentials):
@@ -83,6 +90,21 @@ func bucketError(err error) error {
 		return refusal(unavailable, fieldBucket, "it does not answer", err)
 	}
 	return refusal(unavailable, fieldBucket, "it cannot be used; the server's log says more", err)
+}
+
+// directoryError returns the error for a directory that could not be used,
+// which has no credentials.
+func directoryError(err error) error {
+	unavailable := audit.CodeDestinationUnavailable
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return refusal(unavailable, fieldBucket, "there is no such directory among those that the operator allows", err)
+	case errors.Is(err, blob.ErrDenied):
+		return refusal(unavailable, fieldBucket, "the server may not write to the directory", err)
+	case errors.Is(err, blob.ErrAddress):
+		return refusal(unavailable, fieldBucket, "the operator does not allow the directory", err)
+	}
+	return refusal(unavailable, fieldBucket, "the directory cannot be used; the server's log says more", err)
 }
 
 // refusal returns an error about a field of the request.
@@ -113,10 +135,10 @@ func passing(err error) bool {
 }
 
 // reason returns what a client is told of the error that ended a job.
-func reason(err error) *audit.ExportReason {
+func (d *document) reason(err error) *audit.ExportReason {
 	var at *destinationError
 	if errors.As(err, &at) {
-		err = bucketError(err)
+		err = bucketError(d.Export.Destination.Type, err)
 	}
 	var e *audit.Error
 	if !errors.As(err, &e) {

@@ -156,6 +156,8 @@ type cloud struct {
 	// public says that the service may read the secret by itself.
 	public bool
 	opens  int
+	// sessions is how often the secret was replaced.
+	sessions int
 }
 
 type stored struct {
@@ -185,7 +187,14 @@ func (c *cloud) Get(_ context.Context, _ audit.TenantID, path audit.Path, bearer
 	if path != "export/creds" || bearer != token && !(bearer == "" && c.public) {
 		return nil, audit.Errorf(audit.CodeAccessDenied, "no such secret")
 	}
-	return map[string]string{"key": canary}, nil
+	return map[string]string{"key": canary, "session": c.session()}, nil
+}
+
+// session is of the secret as it is now.
+func (c *cloud) session() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint("session ", c.sessions)
 }
 
 func (c *cloud) open(_ context.Context, p export.Place) (blob.Bucket, error) {
@@ -236,6 +245,14 @@ func (b *bucket) Check(ctx context.Context) error {
 		return fmt.Errorf("%s of host 10.0.0.1: %w", canary, blob.ErrNotFound)
 	}
 	return ctx.Err()
+}
+
+func (b *bucket) Taken(_ context.Context, key string) (taken bool, err error) {
+	err = b.do("look", key, func() {
+		o, ok := b.objects[key]
+		taken = ok && o.owner != b.place.Export
+	})
+	return taken, err
 }
 
 func (b *bucket) Create(_ context.Context, key string) (blob.Upload, error) {

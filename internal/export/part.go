@@ -91,6 +91,15 @@ func (p *PartWriter) measure() error {
 	return nil
 }
 
+// Line returns the latest event as the line or row that it became, with its end;
+// nil for Parquet. It is valid until the next Append.
+func (p *PartWriter) Line() []byte {
+	if t, ok := p.enc.(*text); ok {
+		return t.last
+	}
+	return nil
+}
+
 // Full reports whether the part has reached its size: Close it and begin the
 // next one.
 func (p *PartWriter) Full() bool { return p.full }

@@ -9,7 +9,7 @@ import (
 	"github.com/scaivault/audit/internal/blob"
 )
 
-// preflightTimeout is how long a destination may take to be tried.
+// preflightTimeout is how long it may take to try a destination.
 const preflightTimeout = 20 * time.Second
 
 // secret returns the credentials of a destination: nil for one that needs none.
@@ -24,16 +24,79 @@ func (m *Manager) secret(ctx context.Context, tenant audit.TenantID, kind audit.
 	return blob.Credentials(members), err
 }
 
-// try finds out whether a place can be written to.
-func (m *Manager) try(ctx context.Context, p Place) error {
+// trial finds out, step by step, whether a job can be written.
+type trial struct {
+	manager *Manager
+	doc     *document
+	bearer  string // of who asks
+
+	credentials blob.Credentials
+	bucket      blob.Bucket // nil before it is open
+}
+
+// step is something that is tried. Its name is that of the check of a plan.
+type step struct {
+	name string
+	try  func(ctx context.Context) error
+}
+
+// steps returns what is to be tried, in that order, until something fails.
+func (t *trial) steps() []step {
+	all := []step{{"credentials", t.secret}, {"bucket", t.open}, {"prefix", t.free}}
+	if t.doc.Export.Destination.Type == audit.DestinationFile {
+		return all[1:]
+	}
+	return all
+}
+
+func (t *trial) secret(ctx context.Context) error {
+	d := t.doc
+	var err error
+	t.credentials, err = t.manager.secret(ctx, d.Tenant, d.Export.Destination.Type, d.CredentialsPath, t.bearer)
+	return secretError(err)
+}
+
+func (t *trial) open(ctx context.Context) error {
+	var err error
+	if t.bucket, err = t.manager.Open(ctx, t.doc.place(t.credentials)); err == nil {
+		err = t.bucket.Check(ctx)
+	}
+	return bucketError(t.doc.Export.Destination.Type, err)
+}
+
+// free looks for objects of others where the next file and the manifest will
+// be. Those that come later, and others, are met by the job.
+func (t *trial) free(ctx context.Context) error {
+	for _, key := range []string{t.doc.partKey(), t.doc.key(ManifestName)} {
+		taken, err := t.bucket.Taken(ctx, key)
+		if err == nil && taken {
+			err = &destinationError{key, blob.ErrConflict}
+		}
+		if err != nil {
+			return bucketError(t.doc.Export.Destination.Type, err)
+		}
+	}
+	return nil
+}
+
+func (t *trial) close() {
+	if t.bucket != nil {
+		t.bucket.Close()
+	}
+}
+
+// try finds out whether a job can be written, and returns the credentials.
+func (m *Manager) try(ctx context.Context, c audit.Caller, d *document) (blob.Credentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
-	bucket, err := m.Open(ctx, p)
-	if err != nil {
-		return err
+	t := &trial{manager: m, doc: d, bearer: c.Bearer}
+	defer t.close()
+	for _, s := range t.steps() {
+		if err := s.try(ctx); err != nil {
+			return nil, m.refuse(d.Export.ID, err)
+		}
 	}
-	defer bucket.Close()
-	return bucket.Check(ctx)
+	return t.credentials, nil
 }
 
 // Plan says what [Manager.Create] would make of the same request, and makes
@@ -87,24 +150,24 @@ func (m *Manager) sample(ctx context.Context, d *document) (Part, error) {
 	return w.Close()
 }
 
-// checks tries what is needed before an export.
+// checks tries what an export needs; nothing is tried after what has failed.
 func (m *Manager) checks(ctx context.Context, c audit.Caller, d *document) []audit.ExportCheck {
-	bucket := audit.ExportCheck{Name: "bucket"}
-	if d.Export.Destination.Type == audit.DestinationFile {
-		return []audit.ExportCheck{m.checked(bucket, d, bucketError(m.try(ctx, d.place(nil))))}
+	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
+	defer cancel()
+	t := &trial{manager: m, doc: d, bearer: c.Bearer}
+	defer t.close()
+	var list []audit.ExportCheck
+	failed := ""
+	for _, s := range t.steps() {
+		check := audit.ExportCheck{Name: s.name}
+		if failed != "" {
+			check.Message = "was not tried without " + failed
+		} else if err := s.try(ctx); err != nil {
+			failed, check.Message = s.name, d.reason(m.refuse(d.Export.ID, err)).Message
+		} else {
+			check.OK = true
+		}
+		list = append(list, check)
 	}
-	credentials, err := m.secret(ctx, d.Tenant, d.Export.Destination.Type, d.CredentialsPath, c.Bearer)
-	first := m.checked(audit.ExportCheck{Name: "credentials"}, d, secretError(err))
-	if err != nil {
-		bucket.Message = "was not tried without credentials"
-		return []audit.ExportCheck{first, bucket}
-	}
-	return []audit.ExportCheck{first, m.checked(bucket, d, bucketError(m.try(ctx, d.place(credentials))))}
-}
-
-func (m *Manager) checked(c audit.ExportCheck, d *document, err error) audit.ExportCheck {
-	if c.OK = err == nil; !c.OK {
-		c.Message = reason(m.refuse(d.Export.ID, err)).Message
-	}
-	return c
+	return list
 }

@@ -2,7 +2,9 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/blob"
@@ -83,6 +85,27 @@ func (m *Manager) credentials(ctx context.Context, j *job, d *document) (blob.Cr
 	return c, nil
 }
 
+// renewed reports whether credentials that were refused have been replaced in
+// their secret since the job has read them, and lets the job go on with the new
+// ones: those of a session end while a long job runs.
+func (m *Manager) renewed(ctx context.Context, j *job, refused error) bool {
+	d := m.document(j)
+	if !errors.Is(refused, blob.ErrDenied) || d.Export.Destination.Type == audit.DestinationFile {
+		return false
+	}
+	c, err := m.secret(ctx, d.Tenant, d.Export.Destination.Type, d.CredentialsPath, "")
+	if err != nil { // the refusal is what is to be told
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if maps.Equal(c, j.credentials) {
+		return false
+	}
+	j.credentials = c
+	return true
+}
+
 // sweep removes uploads of the job that a crash left unfinished. Whoever may
 // write may not be allowed to look for them, so that is not an error.
 func (m *Manager) sweep(ctx context.Context, bucket blob.Bucket, d *document) {
@@ -100,7 +123,6 @@ type writing struct {
 
 	file    *PartWriter // nil between two files
 	proof   PartProof   // of file; nil if it has none
-	line    []byte
 	object  *object
 	last    position // of the last record of file
 	written uint64   // records of the job

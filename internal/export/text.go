@@ -8,6 +8,7 @@ type text struct {
 	comp compressor
 	line func(dst []byte, r *audit.Record) []byte
 	buf  []byte
+	last []byte // the line of the latest event, in buf or where buf was
 	// slack is what compression may add to a buffer and to the end of the file.
 	slack int64
 }
@@ -35,7 +36,8 @@ func newText(
 func (t *text) append(r *audit.Record) (int, error) {
 	start := len(t.buf)
 	t.buf = t.line(t.buf, r)
-	n := len(t.buf) - start
+	t.last = t.buf[start:]
+	n := len(t.last)
 	if len(t.buf) >= textBuffer {
 		return n, t.settle()
 	}

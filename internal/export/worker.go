@@ -96,7 +96,7 @@ func (m *Manager) attempts(ctx context.Context, j *job) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err == nil || errors.Is(err, errFinal) || !passing(err) {
+		if err == nil || errors.Is(err, errFinal) || !passing(err) && !m.renewed(ctx, j, err) {
 			return err
 		}
 		if len(m.document(j).Export.Files) > before {
@@ -146,9 +146,9 @@ func (m *Manager) settle(ctx context.Context, j *job, err error) {
 			case errors.Is(err, errCancelled):
 				d.end(audit.ExportCancelled, nil, m.Clock())
 			case errors.Is(err, errCredentialsNeeded):
-				d.Export.Status, d.Export.Error = audit.ExportPaused, reason(err)
+				d.Export.Status, d.Export.Error = audit.ExportPaused, d.reason(err)
 			default:
-				d.end(audit.ExportFailed, reason(err), m.Clock())
+				d.end(audit.ExportFailed, d.reason(err), m.Clock())
 			}
 			return nil
 		})
