@@ -18,6 +18,13 @@ func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return note, err
 }
 
+// WitnessedCheckpoint is [Client.Checkpoint] for the newest one that a witness
+// cosigned.
+func (c *Client) WitnessedCheckpoint(ctx context.Context) ([]byte, error) {
+	note, _, err := c.send(ctx, request{method: http.MethodGet, route: "/v1/audit/checkpoint", query: "witnessed=true"})
+	return note, err
+}
+
 // Keys returns the verifier keys of the log, the newest first, each as C2SP's
 // signed-note writes them: name+hash+base64.
 func (c *Client) Keys(ctx context.Context) ([]string, error) {
@@ -26,6 +33,16 @@ func (c *Client) Keys(ctx context.Context) ([]string, error) {
 	}
 	err := c.get(ctx, "/v1/audit/keys", "", &answer)
 	return answer.Keys, err
+}
+
+// KeyStatements returns the statements by which keys vouch for those that took
+// their place, as signed notes.
+func (c *Client) KeyStatements(ctx context.Context) ([]string, error) {
+	var answer struct {
+		Statements []string `json:"statements"`
+	}
+	err := c.get(ctx, "/v1/audit/keys", "", &answer)
+	return answer.Statements, err
 }
 
 // Inclusion returns the proof, as JSON, that an event is in the log. An event

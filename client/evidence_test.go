@@ -17,9 +17,9 @@ func TestEvidenceRequests(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/v1/audit/checkpoint":
-			fmt.Fprint(w, "log.test/tnt_a\n3\n")
+			fmt.Fprint(w, "log.test/tnt_a\n3\n"+r.URL.RawQuery)
 		case "/v1/audit/keys":
-			fmt.Fprint(w, `{"keys":["a","b"],"newer":1}`)
+			fmt.Fprint(w, `{"keys":["a","b"],"statements":["s"],"newer":1}`)
 		default:
 			fmt.Fprintf(w, `{"asked":%q}`, r.URL.RequestURI())
 		}
@@ -34,6 +34,11 @@ func TestEvidenceRequests(t *testing.T) {
 			note, err := c.Checkpoint(ctx)
 			return string(note), err
 		},
+		"log.test/tnt_a\n3\nwitnessed=true": func(ctx context.Context) (any, error) {
+			note, err := c.WitnessedCheckpoint(ctx)
+			return string(note), err
+		},
+		"[s]":   func(ctx context.Context) (any, error) { return c.KeyStatements(ctx) },
 		"[a b]": func(ctx context.Context) (any, error) { return c.Keys(ctx) },
 		`{"asked":"/v1/audit/proofs/inclusion?id=log_1"}`: func(ctx context.Context) (any, error) {
 			p, err := c.Inclusion(ctx, audit.EventID("log_1"))

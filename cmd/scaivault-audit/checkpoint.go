@@ -1,6 +1,9 @@
 package main
 
-type checkpointCommand struct{ connection }
+type checkpointCommand struct {
+	Witnessed bool `help:"The newest that a witness cosigned, in place of the newest."`
+	connection
+}
 
 // Help is shown by checkpoint --help.
 func (checkpointCommand) Help() string {
@@ -10,7 +13,8 @@ verify --against, that nothing before it was changed or removed.
 
 Examples:
 
-    scaivault-audit checkpoint > "$(date -I).checkpoint"`
+    scaivault-audit checkpoint > "$(date -I).checkpoint"
+    scaivault-audit checkpoint --witnessed`
 }
 
 // Run prints the checkpoint byte for byte.
@@ -19,7 +23,11 @@ func (c *checkpointCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	note, err := api.Checkpoint(p.ctx)
+	latest := api.Checkpoint
+	if c.Witnessed {
+		latest = api.WitnessedCheckpoint
+	}
+	note, err := latest(p.ctx)
 	if err != nil {
 		return err
 	}

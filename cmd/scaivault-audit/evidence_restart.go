@@ -54,6 +54,12 @@ func (e *evidence) recordRestart(ctx context.Context, tenant audit.TenantID, old
 	}
 	extra := fmt.Sprintf(`{"reason":"evidence_restarted","verdict":%q,"had_size":%d,"had_root":%q,"size":%d}`,
 		verdict, old.Size, base64.StdEncoding.EncodeToString(old.Root[:]), e.store.Size(tenant))
+	return e.recordGap(ctx, tenant, extra)
+}
+
+// recordGap appends an event that says that the evidence of a log has a flaw;
+// extra is a JSON object.
+func (e *evidence) recordGap(ctx context.Context, tenant audit.TenantID, extra string) error {
 	_, err := e.store.Append(ctx, tenant, audit.Batch{Events: []audit.Event{{
 		Timestamp: audit.TimeOf(e.clock()), Action: audit.ActionAuditGap, IdentityType: audit.TypeSystem,
 		IdentityID: "system:scaivault-audit", Success: true, ExtraData: extra,

@@ -36,6 +36,7 @@ type cli struct {
 	Verify     verifyCommand     `cmd:"" group:"prove" help:"Prove an export or a log to be whole and unaltered, offline."`
 	Keys       keysCommand       `cmd:"" group:"prove" help:"Print or rotate the keys that sign logs."`
 	Checkpoint checkpointCommand `cmd:"" group:"prove" help:"Print the signed checkpoint of a log, to keep it."`
+	Witness    witnessCommand    `cmd:"" group:"prove" help:"Watch logs, and cosign what continues what was seen."`
 
 	Serve serveCommand `cmd:"" group:"serve" envprefix:"SCAIVAULT_AUDIT_" help:"Run the server."`
 
@@ -57,7 +58,7 @@ Commands that ask a server find it by SCAIVAULT_URL and SCAIVAULT_TOKEN. They pr
 	`and JSON elsewhere.
 
 Exit codes: 0 ok, 1 general, 2 authentication, 3 authorization, 4 not found, 5 validation;
-of verify 10 tampered, 11 unverifiable, 12 rolled back or forked, 13 incomplete.`
+of verify and witness 10 tampered, 11 unverifiable, 12 rolled back or forked, 13 incomplete.`
 
 // run runs one command line and returns the exit code. Flags may come from the
 // environment of the process.

@@ -29,10 +29,15 @@ type program struct {
 	drained chan struct{}
 }
 
-// startProgram starts the program with an environment of its own and waits
-// until it says where it listens.
+// startProgram starts the server with an environment of its own and waits until
+// it says where it listens.
 func startProgram(env []string, args ...string) (*program, error) {
-	p := &program{command: exec.Command("scaivault-audit", append([]string{"serve"}, args...)...)}
+	return startCommand(env, append([]string{"serve"}, args...)...)
+}
+
+// startCommand is startProgram for any command that listens.
+func startCommand(env []string, args ...string) (*program, error) {
+	p := &program{command: exec.Command("scaivault-audit", args...)}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err

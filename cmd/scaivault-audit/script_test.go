@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 //	serve [FLAG...]      starts a development server over $WORK/data and points
 //	                     SCAIVAULT_URL and SCAIVAULT_TOKEN at it
 //	end                  ends the server, in order (stop would end the script)
+//	witness [FLAG...]    starts a witness over $WORK/witness and points WITNESS_URL and
+//	                     WITNESS_KEY at it
 //	use FILE             takes SCAIVAULT_TOKEN from a file, once the server knows it
 //	exits CODE PROGRAM [ARG...]
 //	                     runs a program that must end with that exit code
@@ -48,14 +50,15 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serveScript,
-			"end":   endScript,
-			"use":   useScript,
-			"exits": exitsScript,
-			"soon":  soonScript,
+			"serve":   serveScript,
+			"end":     endScript,
+			"witness": witnessScript,
+			"use":     useScript,
+			"exits":   exitsScript,
+			"soon":    soonScript,
 		},
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(time.Minute), // for a server that starts and should not
+		Deadline:            time.Now().Add(2 * time.Minute), // for a server that starts and should not
 	})
 }
 
@@ -90,6 +93,23 @@ func endScript(ts *testscript.TestScript, neg bool, args []string) {
 	if code, err := p.stop(os.Interrupt); code != exitOK || err != nil {
 		ts.Fatalf("exit code %d, error %v; the server said:\n%s", code, err, p.output.String())
 	}
+}
+
+func witnessScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("witness: does not support !")
+	}
+	p, err := startCommand(nil, append([]string{"witness", "--state", ts.MkAbs("witness"),
+		"--listen", "127.0.0.1:0"}, args...)...)
+	ts.Check(err)
+	key, _, _ := strings.Cut(p.output.String(), "\n")
+	ts.Setenv("WITNESS_URL", p.url)
+	ts.Setenv("WITNESS_KEY", key)
+	ts.Defer(func() {
+		if code, err := p.stop(os.Interrupt); code != exitOK || err != nil {
+			ts.Fatalf("witness: exit code %d, error %v; it said:\n%s", code, err, p.output.String())
+		}
+	})
 }
 
 func useScript(ts *testscript.TestScript, neg bool, args []string) {

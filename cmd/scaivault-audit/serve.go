@@ -44,6 +44,8 @@ type serveCommand struct {
 	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports to this private address; repeatable."`
 	ExportWorkers int      `default:"2" env:"EXPORT_WORKERS" help:"Exports that run at the same time."`
 	secretSettings
+	anchorSettings
+	witnessSettings
 
 	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
@@ -113,7 +115,7 @@ func (c *serveCommand) check() error {
 	case c.DevToken != "" && !c.Dev:
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}
-	return c.secretSettings.check()
+	return errors.Join(c.secretSettings.check(), c.anchorSettings.check(&c.secretSettings), c.witnessSettings.check())
 }
 
 // notOfName reports whether a character cannot be in the name of a log.

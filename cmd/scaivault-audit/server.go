@@ -41,6 +41,8 @@ type server struct {
 	logger   *slog.Logger
 	store    *store.Store
 	evidence *evidence
+	anchors  *anchoring // nil if checkpoints are put nowhere
+	cosigns  *cosigning // nil if there is no witness
 	tokens   *auth.Tokens
 	tenants  *auth.Tenants
 	exports  *export.Manager
@@ -87,6 +89,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if s.evidence, err = openEvidence(disk, c, s.store, clock, logger); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.anchors, s.cosigns = c.anchoring(s.evidence, credentials), c.cosigning(s.evidence)
 	s.exports, err = export.Open(disk, c.Data, export.Options{
 		Log: s.store, Secrets: credentials, Open: c.buckets(logger).open,
 		Evidence: exportEvidence{s.evidence}, Clock: clock, Logger: logger, Workers: c.ExportWorkers,
@@ -107,7 +110,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		QueryRate:  c.RateLimitQueries,
 		ExportRate: c.RateLimitExports,
 		AnyFuture:  c.AllowFuture,
-		Checks:     []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health}},
+		Checks:     s.checks(),
 	})
 	pages := ui.New(ui.Config{
 		Log: s.store, Exports: s.exports, Auth: authenticator, CursorKey: key,
@@ -116,6 +119,18 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	s.http = api.NewHTTPServer(site(routes, pages), logger)
 	s.http.RegisterOnShutdown(routes.EndStreams)
 	return s, nil
+}
+
+// checks returns what health says something about.
+func (s *server) checks() []api.Check {
+	list := []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health}}
+	if s.anchors != nil {
+		list = append(list, api.Check{Name: "anchors", Run: s.anchors.health})
+	}
+	if s.cosigns != nil {
+		list = append(list, api.Check{Name: "witnesses", Run: s.cosigns.health})
+	}
+	return list
 }
 
 // warn tells of files of tokens and tenants that cannot be read: the server
@@ -184,6 +199,8 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	})
 	group.Go(func() error { return s.recordTokens(ctx) })
 	group.Go(func() error { return s.evidence.run(ctx) })
+	group.Go(func() error { return s.anchors.run(ctx) })
+	group.Go(func() error { return s.cosigns.run(ctx) })
 	group.Go(func() error {
 		s.exports.Run(ctx)
 		return nil

@@ -13,12 +13,14 @@ import (
 )
 
 type verifyCommand struct {
-	Path        string `arg:"" name:"path" placeholder:"DIR|MANIFEST" help:"Export, its manifest, or a data directory."`
-	Key         string `placeholder:"FILE" help:"Verifier keys that are trusted, as scaivault-audit keys prints them."`
-	Against     string `placeholder:"FILE" help:"Checkpoint from earlier, which the log must continue."`
-	Consistency string `placeholder:"FILE" help:"Proof of that, for an export that does not hold all events."`
-	Tenant      string `placeholder:"ID" help:"Of a data directory: verify this tenant's log only."`
-	JSON        bool   `help:"Print the report as JSON, as is done where no terminal is."`
+	Path        string   `arg:"" name:"path" placeholder:"DIR|MANIFEST" help:"Export, its manifest, or a data directory."`
+	Key         string   `placeholder:"FILE" help:"Verifier keys that are trusted, as scaivault-audit keys prints them."`
+	Against     string   `placeholder:"FILE" help:"Checkpoint from earlier, which the log must continue."`
+	Consistency string   `placeholder:"FILE" help:"Proof of that, for an export that does not hold all events."`
+	Anchors     string   `placeholder:"DIR" help:"Copy of anchored checkpoints (serve --anchor), all of which the log must continue."`
+	WitnessKey  []string `placeholder:"VKEY" help:"Witness that must have cosigned the checkpoint, or that of --against; repeatable."`
+	Tenant      string   `placeholder:"ID" help:"Of a data directory: verify this tenant's log only."`
+	JSON        bool     `help:"Print the report as JSON, as is done where no terminal is."`
 }
 
 // Help is shown by verify --help.
@@ -35,6 +37,13 @@ checkpoint from the server once, and keep them where its operator cannot write.
 
     # ... and nothing before the checkpoint was changed or removed since.
     scaivault-audit verify ./export --key audit.keys --against 2026-04-23.checkpoint
+
+    # ... and a witness saw that checkpoint.
+    scaivault-audit verify ./export --key audit.keys --against seen.checkpoint \
+        --witness-key witness.example.com/w1+9d3c3fd5+BCzT…
+
+    # A log, with all its checkpoints that were put into a bucket.
+    scaivault-audit verify ./data --key audit.keys --anchors ./bucket
 
     # A data directory, of a server that is stopped, or a copy.
     scaivault-audit verify /var/lib/scaivault-audit --key audit.keys
@@ -119,6 +128,19 @@ func (c *verifyCommand) options() (o proof.VerifyOptions, err error) {
 		if o.Against, err = os.ReadFile(c.Against); err != nil {
 			return o, usageError{fmt.Errorf("--against: %w", err)}
 		}
+	}
+	if c.Anchors != "" {
+		if info, err := os.Stat(c.Anchors); err != nil || !info.IsDir() {
+			return o, usageError{fmt.Errorf("--anchors: %s is no directory", c.Anchors)}
+		}
+		o.Anchors = os.DirFS(c.Anchors)
+	}
+	for _, text := range c.WitnessKey {
+		key, err := proof.ParseWitnessKey(text)
+		if err != nil {
+			return o, usageError{fmt.Errorf("--witness-key: %w", err)}
+		}
+		o.Witnesses = append(o.Witnesses, key)
 	}
 	if c.Consistency != "" {
 		if o.Consistency, err = readConsistency(c.Consistency); err != nil {

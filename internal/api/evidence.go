@@ -13,8 +13,13 @@ type Evidence interface {
 	// Checkpoint returns the latest signed checkpoint of a tenant's log, the text
 	// of a C2SP signed note. It is an [audit.CodeNotFound] before the first one.
 	Checkpoint(ctx context.Context, tenant audit.TenantID) ([]byte, error)
+	// Witnessed returns the newest one that a witness cosigned, in the same way.
+	Witnessed(ctx context.Context, tenant audit.TenantID) ([]byte, error)
 	// Verifiers returns the verifier keys of a tenant's log, the newest first.
 	Verifiers(tenant audit.TenantID) ([]string, error)
+	// Statements returns how keys vouch for those that took their place, as signed
+	// notes.
+	Statements() []string
 	// Inclusion proves that the event with the id and the index is in the log.
 	Inclusion(ctx context.Context, tenant audit.TenantID, id audit.EventID, index uint64) (any, error)
 	// Consistency proves that the log of the size to continues that of the size
@@ -24,10 +29,18 @@ type Evidence interface {
 
 // checkpoint answers GET /v1/audit/checkpoint.
 func (s *Server) checkpoint(r *request) error {
-	if err := r.only(); err != nil {
+	if err := r.only("witnessed"); err != nil {
 		return err
 	}
-	note, err := s.Evidence.Checkpoint(r.Context(), r.tenant)
+	newest := s.Evidence.Checkpoint
+	switch r.params["witnessed"] {
+	case "", "false":
+	case "true":
+		newest = s.Evidence.Witnessed
+	default:
+		return audit.Invalid([]audit.FieldError{{Field: "witnessed", Message: "want true or false"}})
+	}
+	note, err := newest(r.Context(), r.tenant)
 	if err != nil {
 		return err
 	}
@@ -45,8 +58,9 @@ func (s *Server) keys(r *request) error {
 		return err
 	}
 	return r.answer(statusOK, struct {
-		Keys []string `json:"keys"`
-	}{listOf(keys)})
+		Keys       []string `json:"keys"`
+		Statements []string `json:"statements,omitempty"`
+	}{listOf(keys), s.Evidence.Statements()})
 }
 
 // inclusion answers GET /v1/audit/proofs/inclusion. Of an event that the

@@ -41,8 +41,8 @@ type node struct {
 // folder makes as few full subtrees of leaves as possible while they come. Of
 // leaves in the order of their indexes few dozen remain, however many came.
 type folder struct {
-	// cuts are sizes of trees whose roots are wanted: no subtree lies on both
-	// sides of one.
+	// cuts are sizes of trees whose roots are wanted, sorted: no subtree lies on
+	// both sides of one.
 	cuts  []uint64
 	nodes []node
 }
@@ -64,12 +64,8 @@ func (f *folder) addNode(n node) {
 }
 
 func (f *folder) isCut(from, to uint64) bool {
-	for _, c := range f.cuts {
-		if from < c && c < to {
-			return true
-		}
-	}
-	return false
+	i, _ := slices.BinarySearch(f.cuts, from+1)
+	return i < len(f.cuts) && f.cuts[i] < to
 }
 
 // sortNodes sorts subtrees and makes sure that no leaf is in two of them and

@@ -37,6 +37,8 @@ type Key struct {
 	CreatedAt time.Time         `json:"created_at"`
 	Public    ed25519.PublicKey `json:"public"`         // 32 bytes, in base64
 	Seed      []byte            `json:"seed,omitempty"` // 32 bytes, in base64; only of the newest
+	// Statement is how the key before vouches for this one, "" for the first.
+	Statement string `json:"statement,omitempty"`
 }
 
 // OpenKeys reads the keys below the data directory, or makes the first one.
@@ -58,13 +60,18 @@ func OpenKeys(fsys vfs.FS, dir string, now time.Time) (*Keys, error) {
 }
 
 // RotateKeys makes a new key below the data directory, which signs from then
-// on, and forgets the secret half of the one that did.
+// on, and for which the one that did vouches before its secret half is
+// forgotten.
 func RotateKeys(fsys vfs.FS, dir string, now time.Time) (*Keys, error) {
 	old, err := OpenKeys(fsys, dir, now)
 	if err != nil {
 		return nil, err
 	}
-	k := &Keys{Format: keyFormat, Keys: []Key{newKey(now)}}
+	next := newKey(now)
+	if next.Statement, err = old.Keys[0].vouch(&next); err != nil {
+		return nil, err
+	}
+	k := &Keys{Format: keyFormat, Keys: []Key{next}}
 	for _, key := range old.Keys {
 		key.Seed = nil
 		k.Keys = append(k.Keys, key)
@@ -164,6 +171,28 @@ const maxKeys = 10_000
 // ParseVerifiers reads verifier keys, one a line, as [Keys.Verifiers] returns
 // them. Empty lines and lines that begin with # are skipped.
 func ParseVerifiers(text string) (note.Verifiers, error) {
+	list, err := parseVerifiers(text)
+	return note.VerifierList(list...), err
+}
+
+// ParseLogs is [ParseVerifiers] for the keys of several logs, by origin.
+func ParseLogs(text string) (map[string]note.Verifiers, error) {
+	list, err := parseVerifiers(text)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string][]note.Verifier)
+	for _, v := range list {
+		byName[v.Name()] = append(byName[v.Name()], v)
+	}
+	logs := make(map[string]note.Verifiers)
+	for origin, own := range byName {
+		logs[origin] = note.VerifierList(own...)
+	}
+	return logs, nil
+}
+
+func parseVerifiers(text string) ([]note.Verifier, error) {
 	var list []note.Verifier
 	n := 0
 	for line := range strings.Lines(text) {
@@ -180,5 +209,5 @@ func ParseVerifiers(text string) (note.Verifiers, error) {
 			return nil, fmt.Errorf("verifier keys: more than %d", maxKeys)
 		}
 	}
-	return note.VerifierList(list...), nil
+	return list, nil
 }

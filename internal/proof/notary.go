@@ -45,6 +45,7 @@ type file struct {
 	tree      *Tree      // nil until it is needed
 	last      *signed    // nil if there is none
 	confirmed bool       // the tree was seen to have the root of last
+	witnessed *signed    // the newest that is cosigned; nil if there is none, or it was not read
 }
 
 // signed is a checkpoint and its note.
@@ -86,6 +87,10 @@ func (n *Notary) Origin(tenant audit.TenantID) string { return n.Name + "/" + st
 func (n *Notary) Verifiers(tenant audit.TenantID) ([]string, error) {
 	return n.currentKeys().Verifiers(n.Origin(tenant))
 }
+
+// Statements returns how keys vouch for those that took their place
+// ([Keys.Statements]).
+func (n *Notary) Statements() []string { return n.currentKeys().Statements() }
 
 func (n *Notary) currentKeys() *Keys {
 	n.mu.Lock()

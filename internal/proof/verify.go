@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -23,6 +24,12 @@ type VerifyOptions struct {
 	// Consistency, if not nil, proves that it does. It is needed when what is
 	// verified does not have all lines below the earlier size.
 	Consistency *Consistency
+	// Anchors, if not nil, has checkpoints from earlier among its files, all of
+	// which the log must continue ([Anchor]).
+	Anchors fs.FS
+	// Witnesses, each, must have cosigned the checkpoint that is verified, or the
+	// one of Against; of a data directory, the one that is kept as cosigned.
+	Witnesses []*WitnessKey
 	// Progress, if not nil, is called now and then with the bytes that were
 	// read and that there are.
 	Progress func(done, total int64)
@@ -68,6 +75,8 @@ type exportVerifier struct {
 	manifest *Manifest
 	tree     Checkpoint
 	against  *Checkpoint
+	anchors  []anchor
+	cuts     []uint64 // sizes whose roots are needed, sorted
 	files    *fileIndex
 	ranges   []audit.IndexRange // of the records that were verified
 	nodes    []node             // of them, if against needs them
@@ -123,7 +132,14 @@ func (v *exportVerifier) run() error {
 	if err := v.history(); err != nil {
 		return err
 	}
-	v.report.Proved = v.proved()
+	if err := v.anchored(); err != nil {
+		return err
+	}
+	seen, err := witnessed(v.VerifyOptions, []byte(v.manifest.Checkpoint), v.Against)
+	if err != nil {
+		return err
+	}
+	v.report.Proved = append(v.proved(), seen...)
 	return nil
 }
 
@@ -168,8 +184,32 @@ func (v *exportVerifier) openCheckpoints() error {
 	case v.tree.Size != v.manifest.AsOf:
 		return faultf(Tampered, v.name, "its as_of is %d, its checkpoint has %d", v.manifest.AsOf, v.tree.Size)
 	}
-	v.against, err = openAgainst(v.VerifyOptions, v.tree)
-	return err
+	if v.against, err = openAgainst(v.VerifyOptions, v.tree); err != nil {
+		return err
+	}
+	if v.against != nil && v.Consistency == nil {
+		v.cuts = append(v.cuts, v.against.Size)
+	}
+	return v.openAnchors()
+}
+
+// openAnchors reads the anchored checkpoints. Those behind the export are those
+// of events that it does not have.
+func (v *exportVerifier) openAnchors() error {
+	all, err := openAnchors(v.VerifyOptions, v.tree.Origin)
+	if err != nil {
+		return err
+	}
+	v.anchors = slices.DeleteFunc(slices.Clone(all), func(a anchor) bool { return a.Size > v.tree.Size })
+	if n := len(all) - len(v.anchors); n > 0 {
+		v.report.Notes = append(v.report.Notes,
+			fmt.Sprintf("%d of the anchored checkpoints are newer than the export and were not compared", n))
+	}
+	for _, a := range v.anchors {
+		v.cuts = append(v.cuts, a.Size)
+	}
+	slices.Sort(v.cuts)
+	return nil
 }
 
 // openAgainst reads the earlier checkpoint, if there is one, and compares it

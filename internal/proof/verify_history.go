@@ -102,6 +102,32 @@ func (v *exportVerifier) history() error {
 	return nil
 }
 
+// anchored checks that the log continues the anchored checkpoints.
+func (v *exportVerifier) anchored() error {
+	check := anchorCheck{anchors: v.anchors}
+	check.compare()
+	slices.SortFunc(v.nodes, func(a, b node) int { return cmp.Compare(a.from, b.from) })
+	for _, n := range v.nodes {
+		if n.from != check.size || len(check.anchors) == 0 {
+			break
+		}
+		check.addNode(n)
+	}
+	if check.fault != nil {
+		return check.fault
+	}
+	for _, a := range check.anchors {
+		switch {
+		case a.Size < v.tree.Size:
+			return faultf(Unverifiable, a.file, "it takes all lines below %d to compare with this checkpoint: "+
+				"an export of everything, or the data directory", a.Size)
+		case a.Root != v.tree.Root:
+			return faultf(Forked, a.file, "the log had another root with the same %d lines", a.Size)
+		}
+	}
+	return nil
+}
+
 // consistent checks a proof that a checkpoint continues an old one. The
 // checkpoint in the proof does not matter: both are known.
 func consistent(p *Consistency, old, now Checkpoint) error {
@@ -134,6 +160,9 @@ func (v *exportVerifier) proved() []string {
 	}
 	if v.against != nil {
 		list = append(list, fmt.Sprintf("The log continues the earlier checkpoint of %d events.", v.against.Size))
+	}
+	if len(v.anchors) > 0 {
+		list = append(list, anchored(v.anchors))
 	}
 	return list
 }

@@ -42,11 +42,14 @@ type logVerifier struct {
 	log    Log
 	report Report
 
-	tree    Checkpoint
-	against *Checkpoint
-	blocks  *blockFile // nil if there is none
-	odd     *uint64    // the first block that is not as in blocks
-	fold    folder
+	tree     Checkpoint
+	against  *Checkpoint
+	anchors  []anchor
+	cosigned []byte      // the note that is kept as cosigned, nil if none is
+	check    anchorCheck // with both, as lines come
+	blocks   *blockFile  // nil if there is none
+	odd      *uint64     // the first block that is not as in blocks
+	fold     folder
 }
 
 func (v *logVerifier) run(size uint64) error {
@@ -62,7 +65,7 @@ func (v *logVerifier) run(size uint64) error {
 	}
 	v.fold.cuts = []uint64{v.tree.Size}
 	if v.against != nil {
-		v.fold.cuts = append(v.fold.cuts, v.against.Size)
+		v.fold.cuts = []uint64{v.against.Size, v.tree.Size} // in this order
 	}
 	if err := v.lines(); err != nil {
 		return err
@@ -87,6 +90,9 @@ func (v *logVerifier) openCheckpoint(size uint64) error {
 		return faultf(Tampered, name, "it is one of %q, not of the tenant %q", v.tree.Origin, v.tenant)
 	}
 	if v.against, err = openAgainst(v.VerifyOptions, v.tree); err != nil {
+		return err
+	}
+	if err := v.openAnchors(); err != nil {
 		return err
 	}
 	if v.tree.Size > size {
@@ -122,7 +128,8 @@ func (v *logVerifier) lines() error {
 // block folds the leaves before the index, a full block or the last one.
 func (v *logVerifier) block(to uint64, leaves []Hash) {
 	from := to - uint64(len(leaves))
-	if len(leaves) < blockSize || v.fold.isCut(from, to) {
+	if len(leaves) < blockSize || v.fold.isCut(from, to) || v.check.within() {
+		v.check.addLeaves(leaves)
 		for i, leaf := range leaves {
 			v.fold.add(from+uint64(i), leaf)
 		}
@@ -130,6 +137,7 @@ func (v *logVerifier) block(to uint64, leaves []Hash) {
 	}
 	root := fold(slices.Clone(leaves))
 	v.fold.addNode(node{from, to, root})
+	v.check.addNode(node{from, to, root})
 	if v.blocks == nil || v.odd != nil {
 		return
 	}
@@ -165,6 +173,9 @@ func (v *logVerifier) roots(size uint64) error {
 		}
 		v.report.Proved = append(v.report.Proved,
 			fmt.Sprintf("The log continues the earlier checkpoint of %d events.", v.against.Size))
+	}
+	if err := v.history(); err != nil {
+		return err
 	}
 	if v.odd != nil {
 		v.report.Notes = append(v.report.Notes, "the file of the tree is damaged; the log is not")

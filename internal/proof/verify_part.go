@@ -119,10 +119,7 @@ func (v *exportVerifier) lines(name string, f *ManifestFile, p *partProof, proof
 		return err
 	}
 	defer r.close()
-	fold := folder{}
-	if v.against != nil {
-		fold.cuts = []uint64{v.against.Size}
-	}
+	fold := folder{cuts: v.cuts}
 	if err := r.walk(p, &fold); err != nil {
 		return err
 	}
@@ -154,7 +151,7 @@ func (v *exportVerifier) account(f *ManifestFile, p *partProof, nodes []node) er
 		return faultf(Tampered, v.name, "the ranges of %s are not those of its proof", f.Key)
 	}
 	v.ranges = append(v.ranges, ranges...)
-	if v.against != nil && v.Consistency == nil {
+	if len(v.cuts) > 0 {
 		v.nodes = append(v.nodes, nodes...)
 	}
 	return nil
