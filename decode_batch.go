@@ -119,6 +119,9 @@ func (b *batchReader) add(line int, e Event, err error) error {
 	if n == MaxBatch {
 		return Errorf(CodePayloadTooLarge, "the batch has more than %d events", MaxBatch)
 	}
+	if err == nil && e.ID.Reserved() {
+		err = Invalid([]FieldError{{Field: "id", Message: "only the log gives ids that begin with " + RangePrefix}})
+	}
 	if err != nil {
 		refused := refusal{position: n, line: line}
 		if !errors.As(err, &refused.err) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -66,3 +67,15 @@ func (id EventID) Derived() (origin uint16, index uint64, ok bool) {
 	}
 	return uint16(v >> (4 * indexDigits)), v & MaxIndex, true
 }
+
+// RangePrefix begins the ids of the events that seal ranges.
+const RangePrefix = idPrefix + "range-"
+
+// RangeID returns the id of the event that seals the number-th range of a level.
+// Nobody but the log gives such an id, so that there is one event for a range.
+func RangeID(level int, number uint64) EventID {
+	return EventID(fmt.Sprintf("%s%d-%012d", RangePrefix, level, number))
+}
+
+// Reserved reports whether only the log gives an id like that.
+func (id EventID) Reserved() bool { return strings.HasPrefix(string(id), RangePrefix) }

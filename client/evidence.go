@@ -59,3 +59,16 @@ func (c *Client) Consistency(ctx context.Context, from, to uint64) (json.RawMess
 		"from_size": {strconv.FormatUint(from, 10)}, "to_size": {strconv.FormatUint(to, 10)},
 	}.Encode())
 }
+
+// TrailProof returns the proof, as JSON, that the trail of a secret or of an
+// identity, whichever is not "", has no event missing.
+func (c *Client) TrailProof(ctx context.Context, path audit.Path, id audit.IdentityID) (json.RawMessage, error) {
+	q := url.Values{}
+	if path != "" {
+		q.Set("secret_path", string(path))
+	}
+	if id != "" {
+		q.Set("identity_id", string(id))
+	}
+	return c.Raw(ctx, "/v1/audit/proofs/trail", q.Encode())
+}

@@ -38,10 +38,11 @@ const (
 // evidence signs the logs of the store as they grow.
 type evidence struct {
 	*proof.Notary
-	store  *store.Store
-	clock  func() time.Time
-	logger *slog.Logger
-	had    []audit.TenantID // had evidence of a log at the start
+	store   *store.Store
+	clock   func() time.Time
+	logger  *slog.Logger
+	sealing bool             // ranges are sealed
+	had     []audit.TenantID // had evidence of a log at the start
 
 	mu   sync.Mutex // guards the map
 	logs map[audit.TenantID]*signedLog
@@ -59,6 +60,8 @@ type signedLog struct {
 	at     time.Time  // when it was made; zero if that was not by this process
 	err    error      // why the latest try failed
 	failed time.Time
+
+	ranges sealedRanges // of whoever has it in hand
 }
 
 // openEvidence opens the evidence below the data directory.
@@ -68,7 +71,7 @@ func openEvidence(disk vfs.FS, c *serveCommand, s *store.Store, clock func() tim
 	if name == "" {
 		name = defaultLogName
 	}
-	notary, err := proof.Open(disk, c.Data, proof.Options{Name: name, Log: s, Clock: clock})
+	notary, err := proof.Open(disk, c.Data, proof.Options{Name: name, Log: s, Clock: clock, Trails: c.SealTrails})
 	if err != nil {
 		return nil, fmt.Errorf("open evidence: %w", err)
 	}
@@ -76,7 +79,7 @@ func openEvidence(disk vfs.FS, c *serveCommand, s *store.Store, clock func() tim
 	if err != nil {
 		return nil, fmt.Errorf("open evidence: %w", err)
 	}
-	return &evidence{Notary: notary, store: s, clock: clock, logger: logger, had: had,
+	return &evidence{Notary: notary, store: s, clock: clock, logger: logger, sealing: c.SealTrails, had: had,
 		logs: make(map[audit.TenantID]*signedLog)}, nil
 }
 
@@ -119,6 +122,8 @@ func (e *evidence) sweep(ctx context.Context, group *errgroup.Group) {
 			if _, err := e.step(ctx, tenant, l); err != nil && ctx.Err() == nil {
 				e.logger.Error("a log is not signed; what is appended meanwhile is not proved yet",
 					"tenant", tenant, "error", err)
+			} else if err == nil && e.sealing {
+				e.sealRanges(ctx, tenant, &l.ranges)
 			}
 			return nil
 		})

@@ -25,7 +25,7 @@ type signing struct {
 }
 
 // newSigning opens log and evidence on a disk and signs until stop.
-func newSigning(t *testing.T, disk *vfs.Mem) *signing {
+func newSigning(t *testing.T, disk *vfs.Mem, ranges ...proof.RangeShape) *signing {
 	t.Helper()
 	s := &signing{disk: disk, out: new(bytes.Buffer)}
 	logger := slog.New(slog.NewTextHandler(s.out, nil))
@@ -36,8 +36,11 @@ func newSigning(t *testing.T, disk *vfs.Mem) *signing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.evidence, err = openEvidence(disk, &serveCommand{Data: "data"}, log, time.Now, logger); err != nil {
+	if s.evidence, err = openEvidence(disk, &serveCommand{Data: "data", SealTrails: true}, log, time.Now, logger); err != nil {
 		t.Fatal(err)
+	}
+	if len(ranges) > 0 {
+		s.Ranges = ranges[0]
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

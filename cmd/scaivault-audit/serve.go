@@ -38,6 +38,7 @@ type serveCommand struct {
 	TailEvents int           `default:"1048576" env:"TAIL_EVENTS" help:"Events of all tenants in memory from which on the largest are sealed (default ${default})."`
 
 	LogName        string `default:"scaivault-audit" placeholder:"NAME" env:"LOG_NAME" help:"Name under which the logs are signed, as log.example.com (default ${default}); it stays what it was."`
+	SealTrails     bool   `env:"SEAL_TRAILS" help:"Commit to all trails by an event for every 65,536, so that --prove can show that one is complete; costs CPU and up to 4.5 bytes an event."`
 	AcceptRollback bool   `help:"Sign logs again that went back behind their checkpoint, on record: after a backup was restored."`
 
 	ExportDir     []string `placeholder:"DIR" env:"EXPORT_DIR" help:"Allow exports into this directory; repeatable."`

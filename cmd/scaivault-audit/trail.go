@@ -15,8 +15,9 @@ import (
 type trail struct {
 	period
 	filters
-	Limit int  `default:"100" placeholder:"N" help:"How many events, 1 to 1000 (default ${default})."`
-	JSON  bool `help:"Print the server's answer, as is done where no terminal is."`
+	Limit int    `default:"100" placeholder:"N" help:"How many events, 1 to 1000 (default ${default})."`
+	JSON  bool   `help:"Print the server's answer, as is done where no terminal is."`
+	Prove string `placeholder:"FILE" help:"Save the whole trail into a file with the proof that it has all events; see verify."`
 	connection
 }
 
@@ -40,7 +41,11 @@ func (secretTrailCommand) Help() string {
 Examples:
 
     scaivault-audit secret-trail integrations/salesforce/oauth
-    scaivault-audit secret-trail prod/db --identity-id sa:reporting --action read,write`
+    scaivault-audit secret-trail prod/db --identity-id sa:reporting --action read,write
+
+    # all events of the secret, and the proof that there are no others
+    scaivault-audit secret-trail prod/db --prove prod-db.trail
+    scaivault-audit verify prod-db.trail --key audit.keys`
 }
 
 // Run shows the trail of a secret.
@@ -58,6 +63,9 @@ func (c *secretTrailCommand) Run(p *process) error {
 	api, err := c.open()
 	if err != nil {
 		return err
+	}
+	if c.Prove != "" {
+		return c.prove(p, api, &q, path, "")
 	}
 	if !p.tables(c.JSON) {
 		return p.printRaw(api, client.SecretRoute(path), q.String())
@@ -87,7 +95,11 @@ func (identityCommand) Help() string {
 Examples:
 
     scaivault-audit identity sa:reporting
-    scaivault-audit identity user:alice@example.org --success false --from 7d`
+    scaivault-audit identity user:alice@example.org --success false --from 7d
+
+    # all that it did, and the proof that there is nothing else
+    scaivault-audit identity sa:reporting --prove reporting.trail
+    scaivault-audit verify reporting.trail --key audit.keys`
 }
 
 // Run shows the trail of an identity.
@@ -106,6 +118,9 @@ func (c *identityCommand) Run(p *process) error {
 	api, err := c.open()
 	if err != nil {
 		return err
+	}
+	if c.Prove != "" {
+		return c.prove(p, api, &q, "", id)
 	}
 	if !p.tables(c.JSON) {
 		return p.printRaw(api, client.IdentityRoute(id), q.String())

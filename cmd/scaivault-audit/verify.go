@@ -13,20 +13,21 @@ import (
 )
 
 type verifyCommand struct {
-	Path        string   `arg:"" name:"path" placeholder:"DIR|MANIFEST" help:"Export, its manifest, or a data directory."`
+	Path        string   `arg:"" name:"path" placeholder:"DIR|MANIFEST|TRAIL" help:"Export, its manifest, the proof of a trail, or a data directory."`
 	Key         string   `placeholder:"FILE" help:"Verifier keys that are trusted, as scaivault-audit keys prints them."`
 	Against     string   `placeholder:"FILE" help:"Checkpoint from earlier, which the log must continue."`
 	Consistency string   `placeholder:"FILE" help:"Proof of that, for an export that does not hold all events."`
 	Anchors     string   `placeholder:"DIR" help:"Copy of anchored checkpoints (serve --anchor), all of which the log must continue."`
 	WitnessKey  []string `placeholder:"VKEY" help:"Witness that must have cosigned the checkpoint, or that of --against; repeatable."`
 	Tenant      string   `placeholder:"ID" help:"Of a data directory: verify this tenant's log only."`
+	SealedOnly  bool     `help:"Of a trail: be content with its sealed ranges; the newest events may be withheld."`
 	JSON        bool     `help:"Print the report as JSON, as is done where no terminal is."`
 }
 
 // Help is shown by verify --help.
 func (verifyCommand) Help() string {
-	return `Checks, without a server and without a network, that an export or a log is what
-was signed. Where that comes from is for you to say: take the keys and an early
+	return `Checks, without a server and without a network, that an export, a trail or a log is
+what was signed. Where that comes from is for you to say: take the keys and an early
 checkpoint from the server once, and keep them where its operator cannot write.
 
     scaivault-audit keys > audit.keys
@@ -45,7 +46,12 @@ checkpoint from the server once, and keep them where its operator cannot write.
     # A log, with all its checkpoints that were put into a bucket.
     scaivault-audit verify ./data --key audit.keys --anchors ./bucket
 
-    # A data directory, of a server that is stopped, or a copy.
+    # A trail that was saved with --prove: it has all events of a secret, or of an
+    # identity. A token that is bound to paths gets no proof of the newest events;
+    # --sealed-only is content with that.
+    scaivault-audit verify prod-db.trail --key audit.keys
+
+    # A data directory, beside its server, or a copy.
     scaivault-audit verify /var/lib/scaivault-audit --key audit.keys
 
 The verdict is the exit code: 0 ok; 10 tampered: something is not what was signed;
@@ -54,8 +60,9 @@ forked: the log is not the one of the earlier checkpoint; 13 incomplete: what is
 there is right, something is missing. The first fault is named with its file, its
 line and the byte at which that line begins.
 
-Opening a data directory repairs what a crash left, as a server does when it
-starts; to keep it as it is, verify a copy.`
+Nothing is written into a data directory. Of a fault in it the file is named, and the
+piece of that file; an event that was changed together with all checksums is named to
+a block of 256 events.`
 }
 
 // Run verifies and prints what was found.
@@ -74,7 +81,19 @@ func (c *verifyCommand) Run(p *process) error {
 	if c.Tenant != "" {
 		return usageError{errors.New("--tenant: is for data directories; an export is of one tenant")}
 	}
+	if !info.IsDir() && isTrail(c.Path) {
+		return c.verifyTrail(p, o)
+	}
+	if c.SealedOnly {
+		return usageError{errors.New("--sealed-only: is for the proof of a trail")}
+	}
 	return c.verifyExport(p, o, info.IsDir())
+}
+
+// noKey is the verdict of what nobody can say anything about.
+func noKey() error {
+	return verdictError{proof.Report{Verdict: proof.Unverifiable, Fault: &proof.Fault{
+		Message: "no key to trust: take the keys from the server (scaivault-audit keys) and name them with --key"}}}
 }
 
 // isDataDir reports whether a directory is that of a server.
@@ -90,8 +109,7 @@ func isDataDir(dir string) bool {
 // verifyExport verifies the export in a directory, or that of a manifest.
 func (c *verifyCommand) verifyExport(p *process, o proof.VerifyOptions, isDir bool) error {
 	if o.Keys == nil {
-		return verdictError{proof.Report{Verdict: proof.Unverifiable, Fault: &proof.Fault{
-			Message: "no key to trust: take the keys from the server (scaivault-audit keys) and name them with --key"}}}
+		return noKey()
 	}
 	dir, name := c.Path, ""
 	if !isDir {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,12 +22,7 @@ import (
 // verifyData verifies the logs of a data directory, one after the other, and
 // returns the first verdict that is not OK.
 func (c *verifyCommand) verifyData(p *process, o proof.VerifyOptions) (err error) {
-	s, err := store.Open(vfs.OS{}, filepath.Join(c.Path, "log"), store.Options{
-		Clock: p.now, Logger: slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
-	if errors.Is(err, vfs.ErrLocked) {
-		return fmt.Errorf("%s: a server has it open; stop it, or verify a copy", c.Path)
-	}
+	s, disk, err := c.openStill(p)
 	if err != nil {
 		return err
 	}
@@ -36,7 +33,7 @@ func (c *verifyCommand) verifyData(p *process, o proof.VerifyOptions) (err error
 	}
 	var first error
 	for _, tenant := range tenants {
-		err := c.verifyLog(p, s, tenant, o)
+		err := c.verifyLog(p, s, disk, tenant, o)
 		var verdict verdictError
 		if err != nil && !errors.As(err, &verdict) {
 			return err
@@ -46,6 +43,52 @@ func (c *verifyCommand) verifyData(p *process, o proof.VerifyOptions) (err error
 		}
 	}
 	return first
+}
+
+// stillTries is how often a directory is opened that a server changes meanwhile.
+const stillTries = 20
+
+// openStill opens the store of a data directory as it is now, without writing to
+// it, and returns the disk with the checkpoints that it had before: a server that
+// goes on has events behind them, never fewer.
+func (c *verifyCommand) openStill(p *process) (s *store.Store, disk *vfs.Overlay, err error) {
+	log := filepath.Join(c.Path, "log")
+	for range stillTries {
+		var found bytes.Buffer // what the store says of damage; not of what only came between
+		logger := slog.New(slog.NewJSONHandler(&found, &slog.HandlerOptions{Level: slog.LevelError}))
+		if disk, err = c.stillDisk(); err != nil {
+			return nil, nil, err
+		}
+		before, _ := os.ReadFile(filepath.Join(log, store.ManifestName)) // there may be none
+		s, err = store.OpenReadOnly(disk, log, store.Options{Clock: p.now, Logger: logger})
+		after, _ := os.ReadFile(filepath.Join(log, store.ManifestName))
+		if bytes.Equal(before, after) {
+			_, _ = found.WriteTo(p.stderr)
+			return s, disk, err
+		}
+		if err == nil {
+			err = s.Close()
+		}
+		if err == nil {
+			err = errors.New("its server moves files all the time")
+		}
+	}
+	return nil, nil, fmt.Errorf("%s: %w", c.Path, err)
+}
+
+// stillDisk returns the disk, on which checkpoints stay as they are.
+func (c *verifyCommand) stillDisk() (*vfs.Overlay, error) {
+	disk := vfs.NewOverlay(vfs.OS{})
+	tenants, err := signedTenants(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	for _, tenant := range tenants {
+		if err := disk.Keep(filepath.Join(c.Path, "proof", string(tenant), "checkpoint")); err != nil {
+			return nil, err
+		}
+	}
+	return disk, nil
 }
 
 // tenants returns whose logs are verified: all that there are or were signed,
@@ -78,7 +121,8 @@ func (c *verifyCommand) tenants(s *store.Store, against []byte) ([]audit.TenantI
 }
 
 // verifyLog verifies the log of a tenant.
-func (c *verifyCommand) verifyLog(p *process, s *store.Store, tenant audit.TenantID, o proof.VerifyOptions) error {
+func (c *verifyCommand) verifyLog(p *process, s *store.Store, disk vfs.FS, tenant audit.TenantID,
+	o proof.VerifyOptions) error {
 	own := o.Keys == nil
 	if own {
 		keys, err := ownKeys(c.Path, tenant)
@@ -88,13 +132,36 @@ func (c *verifyCommand) verifyLog(p *process, s *store.Store, tenant audit.Tenan
 		o.Keys = keys
 	}
 	bar := c.progress(p, &o, eventsUnit())
-	report, err := proof.VerifyLog(p.ctx, vfs.OS{}, c.Path, tenant, s, s.Size(tenant), o)
+	report, err := proof.VerifyLog(p.ctx, disk, c.Path, tenant, s, s.Size(tenant), o)
 	bar.end()
+	locate(s, tenant, report.Fault)
 	if own {
 		report.Notes = append(report.Notes,
 			"the key was taken from the directory itself: whoever can write there may have signed anew; use --key")
 	}
 	return c.conclude(p, tenant, report, err)
+}
+
+// locate says which file of the log holds the event that a fault is about, and
+// where in it.
+func locate(s *store.Store, tenant audit.TenantID, f *proof.Fault) {
+	if f == nil || f.File != "" || f.Index == nil {
+		return
+	}
+	place, ok := s.PlaceOf(tenant, *f.Index)
+	if !ok {
+		return
+	}
+	f.File = path.Join("log", filepath.ToSlash(place.File))
+	switch {
+	case place.Offset < 0:
+		return
+	case place.Damaged:
+		f.Message += fmt.Sprintf("; its %d bytes at byte %d do not have their checksum", place.Length, place.Offset)
+	default:
+		f.Message += fmt.Sprintf("; index %d is in the %d bytes at byte %d", *f.Index, place.Length, place.Offset)
+	}
+	f.Offset = place.Offset
 }
 
 // ownKeys returns the verifier keys of a tenant's log by the data directory.

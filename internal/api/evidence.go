@@ -8,7 +8,7 @@ import (
 )
 
 // Evidence is what the API needs of what proves a log to be whole and
-// unaltered. The answers of Inclusion and Consistency are encoded as JSON.
+// unaltered. The answers of Inclusion, Consistency and Trail are encoded as JSON.
 type Evidence interface {
 	// Checkpoint returns the latest signed checkpoint of a tenant's log, the text
 	// of a C2SP signed note. It is an [audit.CodeNotFound] before the first one.
@@ -25,6 +25,10 @@ type Evidence interface {
 	// Consistency proves that the log of the size to continues that of the size
 	// from; sizes that cannot be are an [audit.CodeValidationError].
 	Consistency(ctx context.Context, tenant audit.TenantID, from, to uint64) (any, error)
+	// Trail proves that of a secret's or an identity's events, whichever is not "",
+	// none is missing. Sealed withholds the newest events of the log, of which the
+	// proof has all, whosever they are.
+	Trail(ctx context.Context, tenant audit.TenantID, path audit.Path, id audit.IdentityID, sealed bool) (any, error)
 }
 
 // checkpoint answers GET /v1/audit/checkpoint.
@@ -105,6 +109,32 @@ func (s *Server) consistency(r *request) error {
 		return audit.Invalid(bad)
 	}
 	proof, err := s.Evidence.Consistency(r.Context(), r.tenant, from, to)
+	if err != nil {
+		return err
+	}
+	return r.answer(statusOK, proof)
+}
+
+// trailProof answers GET /v1/audit/proofs/trail. Whoever is bound to paths gets
+// proofs of secrets below them, without the events that no range has yet: those
+// are everybody's.
+func (s *Server) trailProof(r *request) error {
+	if err := r.only("secret_path", "identity_id"); err != nil {
+		return err
+	}
+	if (r.params["secret_path"] == "") == (r.params["identity_id"] == "") {
+		return audit.Invalid([]audit.FieldError{{Field: "secret_path", Message: "want this or identity_id"}})
+	}
+	q, err := audit.ParseQuery(r.params)
+	if err != nil {
+		return err
+	}
+	scope := audit.Filter{Within: r.principal.PathPrefixes}
+	bound := len(scope.Within) > 0
+	if bound && !scope.MatchPath(q.SecretPath) {
+		return audit.Errorf(audit.CodeAccessDenied, "a token that is bound to paths gets proofs of the secrets below them only")
+	}
+	proof, err := s.Evidence.Trail(r.Context(), r.tenant, q.SecretPath, q.IdentityID, bound)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func (l *reference) Lines(_ context.Context, tenant audit.TenantID, from, to uin
 // somebody asks.
 type notary struct {
 	*proof.Notary
+	log  api.Log
 	size func(audit.TenantID) uint64
 }
 
@@ -49,7 +50,7 @@ func newEvidence(c *api.Config) *notary {
 	if err != nil {
 		panic(err) // a disk in memory does not fail
 	}
-	return &notary{n, log.Size}
+	return &notary{n, c.Log, log.Size}
 }
 
 func (n *notary) advance(ctx context.Context, tenant audit.TenantID) error {
@@ -84,6 +85,23 @@ func (n *notary) Inclusion(ctx context.Context, tenant audit.TenantID, id audit.
 
 func (n *notary) Consistency(ctx context.Context, tenant audit.TenantID, from, to uint64) (any, error) {
 	return n.Notary.Consistency(ctx, tenant, from, to)
+}
+
+func (n *notary) Trail(ctx context.Context, tenant audit.TenantID, path audit.Path, id audit.IdentityID,
+	sealed bool) (any, error) {
+	if err := n.advance(ctx, tenant); err != nil {
+		return nil, err
+	}
+	page, err := n.log.Query(ctx, tenant, audit.Query{Order: audit.OrderIndex, Limit: audit.MaxLimit,
+		Filter: audit.Filter{SecretPath: path, IdentityID: id}})
+	if err != nil {
+		return nil, err
+	}
+	q := proof.TrailRequest{Subject: proof.Subject{SecretPath: path, IdentityID: id}, Sealed: sealed}
+	for _, r := range page.Records {
+		q.Events = append(q.Events, proof.TrailEvent{Index: r.Index, Event: r.Event})
+	}
+	return n.ProveTrail(ctx, tenant, &q)
 }
 
 // TestEvidence verifies what the API answers with nothing but its keys.

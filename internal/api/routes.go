@@ -63,6 +63,7 @@ var routes = []route{
 	{"GET", "/v1/audit/keys", audit.ScopeRead, queries, (*Server).keys},
 	{"GET", "/v1/audit/proofs/inclusion", audit.ScopeRead, queries, (*Server).inclusion},
 	{"GET", "/v1/audit/proofs/consistency", audit.ScopeRead, queries, (*Server).consistency},
+	{"GET", "/v1/audit/proofs/trail", audit.ScopeRead, queries, (*Server).trailProof},
 
 	{"POST", "/v1/audit/export", audit.ScopeExport, exports, (*Server).createExport},
 	{"GET", "/v1/audit/exports", audit.ScopeExport, queries, (*Server).listExports},

@@ -56,6 +56,9 @@ func pathOf(rt api.Route, exportID string) string {
 	if strings.HasSuffix(path, "/inclusion") {
 		path += "?id=log_a03"
 	}
+	if strings.HasSuffix(path, "/proofs/trail") {
+		path += "?secret_path=a/b"
+	}
 	if strings.HasSuffix(path, "/consistency") {
 		path += "?from_size=1&to_size=1"
 	}

@@ -72,7 +72,7 @@ func (l *memLog) Lines(ctx context.Context, tenant audit.TenantID, from, to uint
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

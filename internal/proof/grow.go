@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -42,8 +43,12 @@ func (t *Tree) grow(ctx context.Context, size uint64) error {
 		if err != nil {
 			return err
 		}
-		have++
-		if tail = append(tail, tlog.RecordHash(line)); len(tail) < blockSize {
+		t.leaf = append(append(t.leaf[:0], 0), line...)
+		tail = append(tail, sha256.Sum256(t.leaf)) // as tlog.RecordHash, in two thirds of the time
+		if t.watch != nil {
+			t.watch(have, line, &tail[len(tail)-1])
+		}
+		if have++; len(tail) < blockSize {
 			continue
 		}
 		blocks, tail = append(blocks, fold(tail)), tail[:0]

@@ -17,11 +17,18 @@ import (
 
 const checkpointName = "checkpoint"
 
-// Options are what a [Notary] works with. All are required.
+// Options are what a [Notary] works with. All but Trails and Ranges are
+// required.
 type Options struct {
 	Name  string // of the server, as "log.example.com"; no space, no '+'
 	Log   Log
 	Clock func() time.Time
+	// Trails lets trails be gathered while trees grow, for whoever seals ranges
+	// soon; otherwise their lines are read again.
+	Trails bool
+	// Ranges says how logs are divided for the proofs of trails; the zero value
+	// is the default.
+	Ranges RangeShape
 }
 
 // Notary keeps the trees of all tenants and signs for them. It is safe for
@@ -46,6 +53,7 @@ type file struct {
 	last      *signed    // nil if there is none
 	confirmed bool       // the tree was seen to have the root of last
 	witnessed *signed    // the newest that is cosigned; nil if there is none, or it was not read
+	watch     rangeWatch // of what the tree grows over
 }
 
 // signed is a checkpoint and its note.
@@ -63,6 +71,9 @@ func Open(fsys vfs.FS, dir string, o Options) (*Notary, error) {
 	}
 	if _, _, err := keys.signer(o.Name + "/tenant"); err != nil {
 		return nil, err // a name that cannot sign
+	}
+	if o.Ranges == (RangeShape{}) {
+		o.Ranges = defaultShape
 	}
 	return &Notary{Options: o, fs: fsys, dir: dir, keys: keys, files: make(map[audit.TenantID]*file)}, nil
 }
@@ -114,7 +125,7 @@ func (n *Notary) file(tenant audit.TenantID) *file {
 	defer n.mu.Unlock()
 	f := n.files[tenant]
 	if f == nil {
-		f = &file{origin: n.Origin(tenant)}
+		f = &file{origin: n.Origin(tenant), watch: rangeWatch{base: n.Ranges.Base}}
 		n.files[tenant] = f
 	}
 	return f
@@ -180,7 +191,7 @@ func (n *Notary) Tenants() ([]audit.TenantID, error) {
 // drop closes the tree; it is opened again when it is needed.
 func (f *file) drop() error {
 	tree := f.tree
-	f.tree, f.confirmed = nil, false
+	f.tree, f.confirmed, f.watch = nil, false, rangeWatch{base: f.watch.base}
 	if tree == nil {
 		return nil
 	}
@@ -201,6 +212,9 @@ func (n *Notary) grow(ctx context.Context, f *file, tenant audit.TenantID, size 
 	if f.tree == nil {
 		if f.tree, err = OpenTree(ctx, n.fs, n.dir, tenant, n.Log, trusted); err != nil {
 			return err
+		}
+		if n.Trails {
+			f.tree.watch = f.watch.add
 		}
 	}
 	if size > f.tree.Size() {

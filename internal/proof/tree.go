@@ -37,10 +37,14 @@ type Tree struct {
 	fs     vfs.FS
 	dir    string // of the tenant
 
-	growing  sync.Mutex // held while the tree grows; guards the next four
+	// watch, if not nil, is shown each line that the tree grows over.
+	watch func(index uint64, line []byte, leaf *Hash)
+
+	growing  sync.Mutex // held while the tree grows; guards the next five
 	file     *blockFile // nil as long as there is no full block
 	recent   []Hash     // the blocks of the unfinished node of upperLevel
 	unsynced int        // blocks written since the last sync
+	leaf     []byte     // what is hashed of a line
 	broken   error      // a write failed: the file is given up
 
 	mu   sync.RWMutex // guards now; never held during I/O

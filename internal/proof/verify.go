@@ -30,6 +30,9 @@ type VerifyOptions struct {
 	// Witnesses, each, must have cosigned the checkpoint that is verified, or the
 	// one of Against; of a data directory, the one that is kept as cosigned.
 	Witnesses []*WitnessKey
+	// Ranges is how the log was divided for the proofs of trails, as in
+	// [Options].
+	Ranges RangeShape
 	// Progress, if not nil, is called now and then with the bytes that were
 	// read and that there are.
 	Progress func(done, total int64)

@@ -50,6 +50,7 @@ type logVerifier struct {
 	blocks   *blockFile  // nil if there is none
 	odd      *uint64     // the first block that is not as in blocks
 	fold     folder
+	ranges   *rangeVerifier
 }
 
 func (v *logVerifier) run(size uint64) error {
@@ -105,11 +106,13 @@ func (v *logVerifier) openCheckpoint(size uint64) error {
 func (v *logVerifier) lines() error {
 	leaves := make([]Hash, 0, blockSize)
 	index := uint64(0)
+	v.ranges = newRangeVerifier(v.Ranges)
 	for line, err := range v.log.Lines(v.ctx, v.tenant, 0, v.tree.Size) {
 		if err != nil {
 			return err
 		}
 		leaves = append(leaves, tlog.RecordHash(line))
+		v.ranges.add(index, line, &leaves[len(leaves)-1])
 		if index++; len(leaves) == blockSize {
 			v.block(index, leaves)
 			leaves = leaves[:0]
@@ -176,6 +179,15 @@ func (v *logVerifier) roots(size uint64) error {
 	}
 	if err := v.history(); err != nil {
 		return err
+	}
+	if v.ranges.fault != nil {
+		return v.ranges.fault
+	}
+	if v.ranges.broken != nil {
+		v.report.Notes = append(v.report.Notes, "what seals trails was not compared: a line is not that of an event")
+	} else if n := v.ranges.sealed; n > 0 {
+		v.report.Proved = append(v.report.Proved,
+			fmt.Sprintf("What it has sealed of trails, %d ranges, are all their events.", n))
 	}
 	if v.odd != nil {
 		v.report.Notes = append(v.report.Notes, "the file of the tree is damaged; the log is not")

@@ -56,6 +56,8 @@ type Options struct {
 	// the largest of them are sealed; default 1,048,576, some 350 MB. Four times
 	// as many are refused with [audit.CodeUnavailable].
 	TailEvents int
+
+	readOnly bool // nothing is sealed or merged
 }
 
 // MaxSealEvents is the most that [Options.SealEvents] can be: a few segments that
@@ -131,7 +133,11 @@ func Open(fsys vfs.FS, dir string, opts Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
 	go s.wal.run()
-	go s.sealer.run()
+	if opts.readOnly {
+		close(s.sealer.stopped)
+	} else {
+		go s.sealer.run()
+	}
 	return s, nil
 }
 
