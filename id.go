@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -44,11 +45,18 @@ func AppendDerivedID(dst []byte, origin uint16, index uint64) []byte {
 
 // appendHex appends the sixteen digits of a derived id.
 func appendHex(dst []byte, v uint64) []byte {
-	const digits = "0123456789abcdef"
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, digits[v>>shift&15])
-	}
-	return dst
+	dst = binary.BigEndian.AppendUint64(dst, hexDigits(uint32(v>>32)))
+	return binary.BigEndian.AppendUint64(dst, hexDigits(uint32(v)))
+}
+
+// hexDigits returns the eight lowercase hex digits of v, the first one highest.
+func hexDigits(v uint32) uint64 {
+	x := uint64(v) // each byte gets four bits
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101 // 1 where it is ten or more
+	return x + 0x3030303030303030 + letters*('a'-'9'-1)
 }
 
 // Derived returns the origin and the index that an id of the derived shape

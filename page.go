@@ -9,6 +9,13 @@ type Record struct {
 	ReceivedAt Time   // by the log's clock; never decreases with the index
 }
 
+// Line is the canonical line of an event with its place in its tenant's log.
+type Line struct {
+	Text      []byte // without a line end
+	Timestamp Time
+	Index     uint64
+}
+
 // Page is a part of a query's answer.
 type Page struct {
 	Records []Record

@@ -96,11 +96,11 @@ func (x *subjects) values(ctx context.Context, s *store.Store) (int, error) {
 // scan writes the canonical lines of the whole log.
 func (x *subjects) scan(ctx context.Context, s *store.Store) (rows int, err error) {
 	var line []byte
-	for e, err := range s.Scan(ctx, x.tenant, audit.Query{}) {
+	for l, err := range s.ScanLines(ctx, x.tenant, audit.Query{}) {
 		if err != nil {
 			return rows, err
 		}
-		line = append(e.AppendLine(line[:0]), '\n')
+		line = append(append(line[:0], l.Text...), '\n')
 		if _, err := io.Discard.Write(line); err != nil {
 			return rows, err
 		}

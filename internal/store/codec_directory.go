@@ -28,10 +28,10 @@ type mini struct {
 // The number of records and the width of form depend on the column.
 type directory struct {
 	b      []byte // the records and what follows
-	size   int    // of a record, in bytes
-	base   int    // widths of the fields
-	form   int
-	starts int
+	size   uint8  // of a record, in bytes
+	base   uint8  // widths of the fields
+	form   uint8
+	starts uint8
 }
 
 const (
@@ -63,30 +63,31 @@ func openDirectory(b []byte, n, form int) (directory, []byte, error) {
 	if n <= 0 || len(b) < directoryHeader {
 		return directory{}, nil, fmt.Errorf("directory: %d bytes for %d entries", len(b), n)
 	}
-	d := directory{b: b[directoryHeader:], base: int(b[0]), form: form, starts: int(b[1])}
+	d := directory{b: b[directoryHeader:], base: b[0], form: uint8(form), starts: b[1]}
 	if d.base > mostBase || d.starts > mostStart {
 		return directory{}, nil, fmt.Errorf("directory: widths %d and %d", d.base, d.starts)
 	}
 	d.size = (d.base + d.form + d.starts + 7) / 8
-	if len(d.b)/d.size < minis(n) {
+	size := int(d.size)
+	if len(d.b)/size < minis(n) {
 		return directory{}, nil, fmt.Errorf("directory: %d bytes for %d entries", len(b), n)
 	}
-	return d, d.b[minis(n)*d.size:], nil
+	return d, d.b[minis(n)*size:], nil
 }
 
 // baseOf returns the base of mini-block m.
 func (d *directory) baseOf(m int) uint64 {
-	return field(d.b, uint64(m*d.size)*8, d.base)
+	return field(d.b, uint64(m)*uint64(d.size)*8, int(d.base))
 }
 
 // mini returns the record of mini-block m.
 func (d *directory) mini(m int) mini {
-	pos := uint64(m*d.size) * 8
+	pos := uint64(m) * uint64(d.size) * 8
 	form := pos + uint64(d.base)
 	return mini{
-		base:  field(d.b, pos, d.base),
-		form:  field(d.b, form, d.form),
-		start: field(d.b, form+uint64(d.form), d.starts),
+		base:  field(d.b, pos, int(d.base)),
+		form:  field(d.b, form, int(d.form)),
+		start: field(d.b, form+uint64(d.form), int(d.starts)),
 	}
 }
 

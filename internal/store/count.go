@@ -63,6 +63,7 @@ func (v *view) each(ctx context.Context, visit func(p *plan, b block, rows []uin
 		return err
 	}
 	for _, p := range v.parts {
+		aheadOfParts(v.parts, p, false)
 		if err := p.each(ctx, visit); err != nil {
 			return err
 		}
@@ -75,7 +76,16 @@ func (p *plan) each(ctx context.Context, visit func(p *plan, b block, rows []uin
 	if err := p.prepare(); err != nil {
 		return err
 	}
+	var blocks []int
 	for n := range p.blocks() {
+		if p.in(n) {
+			blocks = append(blocks, n)
+		}
+	}
+	for k, n := range blocks {
+		if k%aheadBlocks == 0 {
+			p.ahead(blocks[k:])
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -45,14 +45,11 @@ type lineWalk struct {
 
 	recent []recentBatch // those that are not read yet
 
-	text    []byte // lines of a window, in the order of reading
-	places  []linePlace
-	rows    []uint16
-	records []audit.Record
+	text   []byte   // of a line of a tail
+	lines  lineList // of a window, in the order of reading
+	places []int    // which line each index of the window has, from 1; 0 is none
+	rows   []uint16
 }
-
-// linePlace is where a line stands in the text; no line is empty.
-type linePlace struct{ from, to int }
 
 // view yields the lines of a view from the next one on.
 func (w *lineWalk) view(v *view) error {
@@ -163,8 +160,8 @@ func (w *lineWalk) segment(s *segment, end uint64) error {
 // read reads the lines below the index to into the window. If it is bounded,
 // it gives up once they are too much.
 func (w *lineWalk) read(s *segment, to uint64, bounded bool) (fits bool, err error) {
-	w.text = w.text[:0]
-	w.places = append(w.places[:0], make([]linePlace, to-w.next)...)
+	w.lines.clear()
+	w.places = append(w.places[:0], make([]int, to-w.next)...)
 	for n := range s.blocks() {
 		if least, end := s.footer.indexesOf(n); end <= w.next || least >= to {
 			continue
@@ -180,37 +177,29 @@ func (w *lineWalk) read(s *segment, to uint64, bounded bool) (fits bool, err err
 			if err := w.ctx.Err(); err != nil {
 				return false, err
 			}
-			if w.records, err = b.records(w.records[:0], some); err != nil {
+			if err := b.lines(&w.lines, some); err != nil {
 				return false, err
 			}
-			w.keep()
-			if bounded && len(w.text) > windowText {
+			if bounded && len(w.lines.text) > windowText {
 				return false, nil
 			}
+		}
+	}
+	for k, line := range w.lines.at {
+		if at := line.index - w.next; at < uint64(len(w.places)) { // not of a damaged segment
+			w.places[at] = k + 1
 		}
 	}
 	return true, nil
 }
 
-// keep adds the lines of the records to the window.
-func (w *lineWalk) keep() {
-	for i := range w.records {
-		r := &w.records[i]
-		from := len(w.text)
-		w.text = r.AppendLine(w.text)
-		if at := r.Index - w.next; at < uint64(len(w.places)) { // not of a damaged segment
-			w.places[at] = linePlace{from, len(w.text)}
-		}
-	}
-}
-
 // pass yields the lines of the window.
 func (w *lineWalk) pass() error {
-	for _, p := range w.places {
-		if p.to == 0 {
+	for _, k := range w.places {
+		if k == 0 {
 			return lineMissing(w.next)
 		}
-		if w.one(w.text[p.from:p.to:p.to]); w.ended {
+		if w.one(w.lines.line(k - 1)); w.ended {
 			return nil
 		}
 	}

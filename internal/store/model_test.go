@@ -306,6 +306,21 @@ func (m *machine) scan(t *rapid.T) {
 		}
 	}
 	compare(t, "scan", proofs(got), proofs(want), err)
+	var lines []string
+	for l, e := range m.s.ScanLines(t.Context(), tenant, q) {
+		if err = e; err != nil {
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%d %d %s", l.Timestamp, l.Index, l.Text))
+		if len(lines) == len(want) {
+			break
+		}
+	}
+	var wanted []string
+	for _, r := range want {
+		wanted = append(wanted, fmt.Sprintf("%d %d %s", r.Timestamp, r.Index, r.AppendLine(nil)))
+	}
+	compare(t, "scan of lines", lines, wanted, err)
 }
 
 func (m *machine) event(t *rapid.T) {

@@ -56,6 +56,9 @@ type dictionary interface {
 	// within returns the codes of the paths that lie within one of the
 	// prefixes.
 	within(prefixes []audit.Path) codeSet
+	// containing returns the codes of the values that contain a text; the empty
+	// value is not among them.
+	containing(text string) codeSet
 }
 
 // block is a run of rows of a part. Rows are numbered from 0 within the block.
@@ -82,4 +85,6 @@ type block interface {
 	order() []uint16
 	// records appends the records of rows, in the order of rows.
 	records(dst []audit.Record, rows []uint16) ([]audit.Record, error)
+	// lines appends their canonical lines.
+	lines(dst *lineList, rows []uint16) error
 }

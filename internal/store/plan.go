@@ -10,6 +10,7 @@ import (
 // in which rows to look. Before prepare only its bounds say something.
 type plan struct {
 	part
+	number      int // among the parts of the view
 	filter      *audit.Filter
 	least, most audit.Time // no row of the part lies beyond
 	from, to    audit.Time // from ≤ time < to is selected

@@ -3,25 +3,30 @@ package store
 import (
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/vfs"
 )
 
 // segment is a sealed part of a log: a file that is mapped into memory and
 // never changes. The checksum of a piece is compared when the piece is first
 // read. It is safe for concurrent use.
 type segment struct {
-	b        []byte
-	unmap    func() error // nil if b is not mapped
-	users    atomic.Int64 // the log that it is part of, and views; unmapped when none is left
-	alone    bool         // it cannot be merged; the sealer's
-	footer   *footer
-	sections atomic.Uint32   // a bit a section that has its checksum
-	checked  []atomic.Uint64 // a bit a block that has its checksum
-	columns  atomic.Pointer[codeColumns]
-	readers  sync.Pool // of *recordReader
+	b             []byte
+	file          *vfs.Mapping // nil if b is of no file
+	users         atomic.Int64 // the log that it is part of, and views; unmapped when none is left
+	alone         bool         // it cannot be merged; the sealer's
+	footer        *footer
+	sections      atomic.Uint32   // a bit a section that has its checksum
+	sectionsAhead atomic.Uint32   // a bit a section that was read ahead
+	checked       []atomic.Uint64 // a bit a block that has its checksum
+	advised       []atomic.Uint64 // a bit a block that was read ahead
+	columns       atomic.Pointer[codeColumns]
+	readers       sync.Pool // of *recordReader
+	liners        sync.Pool // of *lineReader
 }
 
 // openSegment returns the segment with these bytes, which must stay as long as
@@ -31,7 +36,8 @@ func openSegment(b []byte) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
 	}
-	s := &segment{b: b, footer: f, checked: make([]atomic.Uint64, (f.numBlocks()+63)/64)}
+	words := (f.numBlocks() + 63) / 64
+	s := &segment{b: b, footer: f, checked: make([]atomic.Uint64, words), advised: make([]atomic.Uint64, words)}
 	s.users.Store(1)
 	return s, nil
 }
@@ -42,8 +48,8 @@ func (s *segment) hold() { s.users.Add(1) }
 // release ends a hold, or that of the log when another segment has taken its
 // place.
 func (s *segment) release() {
-	if s.users.Add(-1) == 0 && s.unmap != nil {
-		_ = s.unmap() // fails only for what is no mapping
+	if s.users.Add(-1) == 0 && s.file != nil {
+		_ = s.file.Close() // fails only for what is no mapping
 	}
 }
 
@@ -73,6 +79,7 @@ func (s *segment) section(i int) ([]byte, error) {
 	if s.sections.Load()>>i&1 == 1 {
 		return s.b[x.offset:][:x.length:x.length], nil
 	}
+	s.ahead(x, x)
 	b, ok := s.bytes(x)
 	if !ok {
 		return nil, fmt.Errorf("section %d: checksum mismatch", i)
@@ -80,6 +87,38 @@ func (s *segment) section(i int) ([]byte, error) {
 	s.sections.Or(1 << i)
 	return b, nil
 }
+
+// ahead begins to read the file from one extent to another: what is looked at
+// first is compared with its checksum, all of it.
+func (s *segment) ahead(from, to extent) {
+	if s.file != nil {
+		s.file.Ahead(from.offset, to.offset+uint64(to.length))
+	}
+}
+
+// aheadOfSections begins to read the sections from ≤ i ≤ to that were not, from
+// the first to the last of them. It does so once.
+func (s *segment) aheadOfSections(from, to int) {
+	all := uint32(1)<<(to+1) - uint32(1)<<from
+	done := s.sections.Load() | s.sectionsAhead.Load()
+	if due := all &^ done; due != 0 {
+		s.sectionsAhead.Or(due)
+		s.ahead(s.footer.sections[bits.TrailingZeros32(due)], s.footer.sections[31-bits.LeadingZeros32(due)])
+	}
+}
+
+// aheadOf begins to read block n, if there is one, unless it was read or begun
+// before.
+func (s *segment) aheadOf(n int) {
+	if n < 0 || n >= s.blocks() || s.wasRead(n) || s.advised[n/64].Load()>>(n%64)&1 == 1 {
+		return
+	}
+	s.advised[n/64].Or(1 << (n % 64))
+	s.ahead(s.footer.block(n).extent, s.footer.block(n).extent)
+}
+
+// wasRead reports whether block n has its checksum.
+func (s *segment) wasRead(n int) bool { return s.checked[n/64].Load()>>(n%64)&1 == 1 }
 
 // verify reads all of the segment.
 func (s *segment) verify() error {
@@ -100,7 +139,8 @@ func (s *segment) verify() error {
 func (s *segment) open(b *segmentBlock, n int) error {
 	x := s.footer.block(n).extent
 	raw := s.b[x.offset:][:x.length:x.length]
-	if s.checked[n/64].Load()>>(n%64)&1 == 0 {
+	if !s.wasRead(n) {
+		s.ahead(x, x)
 		if _, ok := s.bytes(x); !ok {
 			return s.damage(fmt.Errorf("block %d: checksum mismatch", n))
 		}
@@ -122,6 +162,7 @@ func (s *segment) codeColumns() (*codeColumns, error) {
 	if c := s.columns.Load(); c != nil {
 		return c, nil
 	}
+	s.aheadOfSections(sectionPairs, sectionPairs+numCols-1)
 	c := new(codeColumns)
 	for col, n := range s.footer.values {
 		c.widths[col] = widthOf(uint32(n - 1))
@@ -148,8 +189,7 @@ func (s *segment) times() (least, most audit.Time) { return s.footer.least, s.fo
 func (s *segment) blocks() int { return s.footer.numBlocks() }
 
 func (s *segment) bounds(n int) (least, most audit.Time) {
-	e := s.footer.block(n)
-	return e.least, e.most
+	return s.footer.timesOf(n)
 }
 
 func (s *segment) block(n int) (block, error) {

@@ -51,6 +51,7 @@ type segmentBlock struct {
 	requests  idColumn
 	extras    textColumn
 	group     textGroup // the last one used
+	shared    []string  // the first texts that several rows have as extra data, by code; made when it is used
 	buf       []byte    // what request returned
 }
 

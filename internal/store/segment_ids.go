@@ -46,12 +46,26 @@ type idShape struct {
 	bits    int
 	pattern []byte
 	symbols int
-	size    int // of a slot, in bytes
+	size    int  // of a slot, in bytes
+	plain   bool // an id of the shape stands for itself in a JSON string
+	digits  int  // where eight or more symbols begin that are hex digits and all there are, or -1
 }
 
 func newShape(bits int, pattern []byte) idShape {
-	n := bytes.Count(pattern, []byte{symbolMark})
-	return idShape{bits: bits, pattern: pattern, symbols: n, size: (n*bits + 7) / 8}
+	s := idShape{bits: bits, pattern: pattern, plain: true, digits: -1}
+	for _, c := range pattern {
+		if c == symbolMark {
+			s.symbols++
+		} else if c < ' ' || c == '"' || c == '\\' {
+			s.plain = false
+		}
+	}
+	s.size = (s.symbols*bits + 7) / 8
+	first, last := bytes.IndexByte(pattern, symbolMark), bytes.LastIndexByte(pattern, symbolMark)
+	if bits == 4 && s.symbols >= 8 && last-first+1 == s.symbols {
+		s.digits = first
+	}
+	return s
 }
 
 // symbolsOf returns what each byte stands for in an alphabet of 2^bits
@@ -149,6 +163,10 @@ func (c *idColumn) append(dst []byte, row int) []byte {
 	begin := len(dst)
 	dst = append(dst, s.pattern...)
 	id := dst[begin:]
+	if s.digits >= 0 {
+		c.fillDigits(id[s.digits:][:s.symbols], uint64(row*s.size)*8)
+		return dst
+	}
 	chars, mask := alphabet(s.bits), uint64(1)<<s.bits-1
 	pos := uint64(row*s.size) * 8
 	for i := 0; i < len(id); i++ {
@@ -164,6 +182,19 @@ func (c *idColumn) append(dst []byte, row int) []byte {
 		pos += uint64(s.bits)
 	}
 	return dst
+}
+
+// fillDigits sets dst to the hex digits from bit pos on, eight at a time, the
+// last ones perhaps twice.
+func (c *idColumn) fillDigits(dst []byte, pos uint64) {
+	for k := 0; ; k += 8 {
+		k = min(k, len(dst)-8)
+		at := pos + 4*uint64(k)
+		hexOf(dst[k:k+8], uint32(load(c.slots, at>>3)>>(at&7)))
+		if k == len(dst)-8 {
+			return
+		}
+	}
 }
 
 // hexOf sets dst to the eight hex digits of v, its lowest four bits first.

@@ -200,6 +200,12 @@ func (f *footer) indexesOf(n int) (least, end uint64) {
 	return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 }
 
+// timesOf returns the bounds of the times of block n.
+func (f *footer) timesOf(n int) (least, most audit.Time) {
+	b := f.blocks[n*blockEntrySize+extentSize:][:16]
+	return audit.Time(binary.LittleEndian.Uint64(b)), audit.Time(binary.LittleEndian.Uint64(b[8:]))
+}
+
 func (f *footer) numBlocks() int { return (f.rows + chunkRows - 1) >> chunkBits }
 
 // block returns the entry of block n.

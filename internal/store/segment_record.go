@@ -13,9 +13,8 @@ type recordReader struct {
 	block   *segmentBlock
 	columns rowColumns // those of the block that were decoded last
 	met     [numCols]metValues
-	shared  [64][]byte // extra data that many rows of the block have, by code
-	text    []byte     // of the rows that are being read
-	ends    []int      // of each text
+	text    []byte // of the rows that are being read
+	ends    []int  // of each text
 }
 
 // metValues are values of a column that a reader met, each in the place of the
@@ -72,6 +71,7 @@ func (s *segment) reader() (*recordReader, error) {
 	if r, ok := s.readers.Get().(*recordReader); ok {
 		return r, nil
 	}
+	s.aheadOfSections(sectionDictionary, sectionDictionary+numCols-1)
 	r := new(recordReader)
 	for col := range r.met {
 		w, err := s.words(col)
@@ -91,7 +91,6 @@ func (s *segmentBlock) records(dst []audit.Record, rows []uint16) ([]audit.Recor
 	r.block = s
 	defer func() {
 		r.block = nil
-		clear(r.shared[:])
 		s.of.readers.Put(r)
 	}()
 	for some := range slices.Chunk(rows, miniRows) {
@@ -106,19 +105,17 @@ func (s *segmentBlock) records(dst []audit.Record, rows []uint16) ([]audit.Recor
 // decoded together.
 func (r *recordReader) records(dst []audit.Record, rows []uint16) ([]audit.Record, error) {
 	c := &r.columns
-	first, last := slices.Min(rows), slices.Max(rows)
-	close := int(last-first) < min(2*len(rows), len(c.times))
-	if close {
-		c.load(r.block, int(first), int(last)+1)
-	}
+	close := c.loadClose(r.block, rows)
 	begin := len(dst)
+	dst = slices.Grow(dst, len(rows))[:begin+len(rows)]
 	r.text, r.ends = r.text[:0], r.ends[:0]
-	for _, row := range rows {
-		if i := int(row); !close {
-			c.load(r.block, i, i+1)
+	for k, row := range rows {
+		if !close {
+			c.loadRow(r.block, int(row))
 		}
-		dst = append(dst, r.record(int(row)))
-		if err := r.addTexts(int(row), dst[len(dst)-1].Index); err != nil {
+		e := &dst[begin+k]
+		r.record(e, int(row))
+		if err := r.addTexts(int(row), e); err != nil {
 			return nil, err
 		}
 	}
@@ -126,58 +123,41 @@ func (r *recordReader) records(dst []audit.Record, rows []uint16) ([]audit.Recor
 	return dst, nil
 }
 
-// record returns the record of row i of the block, which is loaded, without
-// its texts.
-func (r *recordReader) record(i int) audit.Record {
+// record sets e to the record of row i of the block, which is loaded, but for
+// its texts. It sets one member after the other: moving a record takes longer.
+func (r *recordReader) record(e *audit.Record, i int) {
 	c := &r.columns
 	k := i - c.first
-	value := func(col int) string { return r.met[col].value(c.codes[col][k]) }
-	return audit.Record{
-		Event: audit.Event{
-			Timestamp:    audit.Time(c.times[k]),
-			Action:       audit.Action(value(colAction)),
-			IdentityType: audit.IdentityType(value(colType)),
-			IdentityID:   audit.IdentityID(value(colIdentity)),
-			SecretPath:   audit.Path(value(colPath)),
-			SourceIP:     value(colIP),
-			UserAgent:    value(colAgent),
-			Success:      r.block.success(i),
-			DurationMS:   int32(c.duration[k]),
-		},
-		Index:      r.block.indexAt(i, c.displacement[k]),
-		ReceivedAt: audit.Time(c.received[k]),
-	}
+	e.Timestamp = audit.Time(c.times[k])
+	e.Action = audit.Action(r.met[colAction].value(c.codes[colAction][k]))
+	e.IdentityType = audit.IdentityType(r.met[colType].value(c.codes[colType][k]))
+	e.IdentityID = audit.IdentityID(r.met[colIdentity].value(c.codes[colIdentity][k]))
+	e.SecretPath = audit.Path(r.met[colPath].value(c.codes[colPath][k]))
+	e.SourceIP = r.met[colIP].value(c.codes[colIP][k])
+	e.UserAgent = r.met[colAgent].value(c.codes[colAgent][k])
+	e.Success = r.block.success(i)
+	e.DurationMS = int32(c.duration[k])
+	e.Index = r.block.indexAt(i, c.displacement[k])
+	e.ReceivedAt = audit.Time(c.received[k])
 }
 
-// addTexts appends the texts of row i of the block.
-func (r *recordReader) addTexts(i int, index uint64) error {
+// addTexts appends the texts of row i of the block, whose record is e, but for
+// extra data that it can share.
+func (r *recordReader) addTexts(i int, e *audit.Record) error {
 	b, begin := r.block, len(r.text)
 	r.text = b.producer.append(r.text, i)
 	if len(r.text) == begin {
-		r.text = audit.AppendDerivedID(r.text, b.of.footer.origin, index)
+		r.text = audit.AppendDerivedID(r.text, b.of.footer.origin, e.Index)
 	}
 	r.ends = append(r.ends, len(r.text))
 	r.text = b.requests.append(r.text, i)
 	r.ends = append(r.ends, len(r.text))
-	extra, err := r.extra(i - r.columns.first)
-	r.text = append(r.text, extra...)
+	var err error
+	if e.ExtraData = r.columns.sharedExtra(b, i); e.ExtraData == "" {
+		r.text, err = r.columns.appendExtra(r.text, b, i)
+	}
 	r.ends = append(r.ends, len(r.text))
 	return err
-}
-
-// extra returns the extra data of row k of the columns.
-func (r *recordReader) extra(k int) (text []byte, err error) {
-	code := r.columns.extras[k]
-	if code == 0 {
-		return r.block.extras.aloneText(&r.block.group, r.columns.alone[k])
-	}
-	if code < 0 || code >= int64(len(r.shared)) {
-		return r.block.extras.sharedText(code)
-	}
-	if r.shared[code] == nil {
-		r.shared[code], err = r.block.extras.sharedText(code)
-	}
-	return r.shared[code], err
 }
 
 // cutTexts gives the records their texts. They share one string: a page of
@@ -188,24 +168,74 @@ func (r *recordReader) cutTexts(records []audit.Record) {
 		e, ends := &records[i], r.ends[numTexts*i:]
 		e.ID = audit.EventID(text[at:ends[textID]])
 		e.RequestID = text[ends[textID]:ends[textRequest]]
-		e.ExtraData = text[ends[textRequest]:ends[textExtra]]
+		if ends[textExtra] > ends[textRequest] {
+			e.ExtraData = text[ends[textRequest]:ends[textExtra]]
+		}
 		at = ends[textExtra]
 	}
 }
 
+const (
+	// leastShared is of how many rows it pays to keep what they may share.
+	leastShared = 16
+	// mostShared bounds the codes of the extra data that is kept.
+	mostShared = 32
+)
+
 // rowColumns are rows of a block, decoded.
 type rowColumns struct {
-	first                                   int
+	first, n                                int
 	times, received, duration, displacement [2 * miniRows]int64
 	codes                                   [numCols][2 * miniRows]uint32
 	extras                                  [2 * miniRows]int64 // codes of the extra data
 	alone                                   [2 * miniRows]int   // rows of the block before, whose code is 0
 }
 
+// loadClose decodes the rows from the first to the last of some if they lie
+// close, and reports whether they do.
+func (c *rowColumns) loadClose(b *segmentBlock, rows []uint16) bool {
+	first, last := slices.Min(rows), slices.Max(rows)
+	if int(last-first) >= min(2*len(rows), len(c.times)) {
+		return false
+	}
+	c.load(b, int(first), int(last)+1)
+	return true
+}
+
+// sharedExtra returns the extra data of row i of the block, which is loaded, if
+// it is among the first of those that several rows have, else "". Where rows
+// lie close, it is made a string once a block.
+func (c *rowColumns) sharedExtra(b *segmentBlock, i int) string {
+	code := c.extras[i-c.first]
+	if code < 1 || code >= mostShared || c.n < leastShared {
+		return ""
+	}
+	if b.shared == nil {
+		b.shared = make([]string, mostShared)
+	}
+	if b.shared[code] == "" {
+		text, _ := b.extras.sharedText(code) // an error comes again
+		b.shared[code] = string(text)
+	}
+	return b.shared[code]
+}
+
+// appendExtra appends the extra data of row i of the block, which is loaded.
+func (c *rowColumns) appendExtra(dst []byte, b *segmentBlock, i int) ([]byte, error) {
+	var text []byte
+	var err error
+	if code := c.extras[i-c.first]; code == 0 {
+		text, err = b.extras.aloneText(&b.group, c.alone[i-c.first])
+	} else {
+		text, err = b.extras.sharedText(code)
+	}
+	return append(dst, text...), err
+}
+
 // load decodes the rows from ≤ row < to.
 func (c *rowColumns) load(b *segmentBlock, from, to int) {
 	n := to - from
-	c.first = from
+	c.first, c.n = from, n
 	b.timestamp.fill(c.times[:n], from)
 	b.duration.fill(c.duration[:n], from)
 	b.indexes.fill(c.displacement[:n], from)
@@ -224,5 +254,18 @@ func (c *rowColumns) load(b *segmentBlock, from, to int) {
 		}
 		c.alone[k] = rank
 		rank++
+	}
+}
+
+// loadRow decodes row i alone.
+func (c *rowColumns) loadRow(b *segmentBlock, i int) {
+	c.first, c.n = i, 1
+	c.times[0], c.duration[0], c.displacement[0] = b.timestamp.at(i), b.duration.at(i), b.indexes.at(i)
+	b.received.fill(c.received[:1], i, c.times[:1])
+	for col := range c.codes {
+		c.codes[col][0] = b.code(col, i)
+	}
+	if c.extras[0] = b.extras.codes.at(i); c.extras[0] == 0 {
+		c.alone[0] = b.extras.rank(i)
 	}
 }

@@ -61,6 +61,9 @@ func (s *Store) openSealed(info *segmentInfo) error {
 // errSegment is in the chain of the error of a segment that is damaged.
 var errSegment = errors.New("segment is damaged")
 
+// usualFooter is more than the footers of most segments have bytes.
+const usualFooter = 32 << 10
+
 // load maps and opens the file of a segment. It stays mapped as long as the log
 // or a view has it: when the store is closed until the process ends, since a
 // reader may still be in it.
@@ -69,15 +72,18 @@ func (s *Store) load(info *segmentInfo) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, unmap, err := vfs.Map(file)
+	m, err := vfs.Map(file)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	segment, err := openSegment(b)
+	end := uint64(len(m.Bytes))
+	m.Ahead(0, min(end, uint64(segmentHeader)))
+	m.Ahead(end-min(end, usualFooter), end)
+	segment, err := openSegment(m.Bytes)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", errSegment, err), unmap())
+		return nil, errors.Join(fmt.Errorf("%w: %w", errSegment, err), m.Close())
 	}
-	segment.unmap = unmap
+	segment.file = m
 	if f := segment.footer; f.tenant != info.Tenant || f.indexes.From != info.From || f.indexes.To != info.To {
 		segment.release()
 		return nil, fmt.Errorf("%w: it holds the indexes %d to %d of %s",

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/scaivault/audit"
@@ -135,6 +136,14 @@ func (d *tailDict) within(prefixes []audit.Path) codeSet {
 	set := codeSet{member: make([]bool, len(d.values))}
 	for code, path := range d.values {
 		set.member[code] = slices.ContainsFunc(prefixes, audit.Path(path).Within)
+	}
+	return set
+}
+
+func (d *tailDict) containing(text string) codeSet {
+	set := codeSet{member: make([]bool, len(d.values))}
+	for code, v := range d.values {
+		set.member[code] = v != "" && strings.Contains(v, text)
 	}
 	return set
 }
@@ -278,4 +287,12 @@ func (b *chunkBlock) records(dst []audit.Record, rows []uint16) ([]audit.Record,
 		dst = append(dst, b.view.record(b.first+int(i)))
 	}
 	return dst, nil
+}
+
+func (b *chunkBlock) lines(dst *lineList, rows []uint16) error {
+	for _, i := range rows {
+		r := b.view.record(b.first + int(i))
+		dst.add(&r)
+	}
+	return nil
 }

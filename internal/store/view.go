@@ -30,13 +30,14 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 		}
 		if p := newPlan(s, f); !p.none {
 			s.hold()
-			p.below = v.size
+			p.below, p.number = v.size, len(v.parts)
 			v.parts = append(v.parts, p)
 		}
 	}
 	for _, t := range l.tails {
 		if n := t.before(v.size); n > 0 {
 			if p := newPlan(t.view(n, &l.mu), f); !p.none {
+				p.number = len(v.parts)
 				v.parts = append(v.parts, p)
 			}
 		}

@@ -102,17 +102,30 @@ const whole = -1
 
 // stops is a heap of stops, ordered by the edge of each.
 type stops struct {
-	list []stop
-	desc bool
+	list  []stop
+	desc  bool
+	parts []*plan // of the view
 }
 
 func (h *stops) Len() int           { return len(h.list) }
 func (h *stops) Less(i, j int) bool { return before(h.list[i].edge, h.list[j].edge, h.desc) }
 func (h *stops) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
-func (h *stops) Push(x any)         { h.list = append(h.list, x.(stop)) }
-func (h *stops) Pop() any {
-	s := h.list[len(h.list)-1]
-	h.list = h.list[:len(h.list)-1]
+func (h *stops) Push(any)           {} // see add
+func (h *stops) Pop() any           { return nil }
+
+// add adds a stop, without making an any of it.
+func (h *stops) add(s stop) {
+	h.list = append(h.list, s)
+	heap.Fix(h, len(h.list)-1)
+}
+
+// take removes the first stop.
+func (h *stops) take() stop {
+	s, last := h.list[0], len(h.list)-1
+	h.list[0] = h.list[last]
+	if h.list = h.list[:last]; last > 0 {
+		heap.Fix(h, 0)
+	}
 	return s
 }
 
@@ -126,14 +139,23 @@ func (h *stops) stop(p *plan, n int, least, most audit.Time) stop {
 
 // enter prepares a part and adds a stop for each of its blocks.
 func (h *stops) enter(p *plan) error {
+	aheadOfParts(h.parts, p, h.desc)
 	if err := p.prepare(); err != nil {
 		return err
 	}
+	var blocks []int
 	for n := range p.blocks() {
 		if p.in(n) {
 			least, most := p.bounds(n)
-			heap.Push(h, h.stop(p, n, least, most))
+			h.add(h.stop(p, n, least, most))
+			blocks = append(blocks, n)
 		}
+	}
+	if h.desc {
+		slices.Reverse(blocks)
+	}
+	if p.listed {
+		p.ahead(blocks)
 	}
 	return nil
 }
@@ -174,7 +196,7 @@ func (h *stops) pass(ctx context.Context, opened *runs, after *place) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s := heap.Pop(h).(stop)
+		s := h.take()
 		var err error
 		if s.n == whole {
 			err = h.enter(s.plan)
@@ -200,7 +222,7 @@ func (h *stops) bound(opened *runs) (bound place, ok bool) {
 
 // stops returns the parts that may hold selected rows.
 func (v *view) stops(desc bool, after *place) *stops {
-	h := &stops{desc: desc}
+	h := &stops{desc: desc, parts: v.parts}
 	for _, p := range v.parts {
 		if after != nil && desc {
 			p.to = min(p.to, after.time+1)
@@ -217,6 +239,11 @@ func (v *view) stops(desc bool, after *place) *stops {
 
 // open adds the run of a block, without the rows that after leaves out.
 func (h *runs) open(s stop, after *place) error {
+	if !s.plan.listed && h.desc {
+		s.plan.ahead([]int{s.n, s.n - 1})
+	} else if !s.plan.listed {
+		s.plan.ahead([]int{s.n, s.n + 1})
+	}
 	b, rows, err := s.plan.ordered(s.n)
 	if err != nil {
 		return err

@@ -3,33 +3,56 @@ package vfs
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// Map returns the content of a file that does not change any more, and how to
-// give it up once nobody looks at it. Of a real file the kernel reads what is
-// looked at, and no more; the file may be closed. Others are read as a whole.
-func Map(f File) (content []byte, unmap func() error, err error) {
+// Mapping is the content of a file that does not change any more. Of a real file
+// the kernel reads what is looked at, and some around it; others were read as a
+// whole.
+type Mapping struct {
+	Bytes  []byte
+	mapped bool
+}
+
+// Map returns the content of a file, which may be closed then.
+func Map(f File) (*Mapping, error) {
 	size, err := f.Size()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	file, ok := f.(interface{ Fd() uintptr })
 	if !ok || size == 0 {
-		content := make([]byte, size)
-		n, err := f.ReadAt(content, 0)
+		m := &Mapping{Bytes: make([]byte, size)}
+		n, err := f.ReadAt(m.Bytes, 0)
 		if err == io.EOF && int64(n) == size {
 			err = nil
 		}
-		return content, func() error {
-			clear(content) // whoever looks at it all the same shall notice
-			return nil
-		}, err
+		return m, err
 	}
-	content, err = unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	b, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, nil, fmt.Errorf("map file: %w", err)
+		return nil, fmt.Errorf("map file: %w", err)
 	}
-	return content, func() error { return unix.Munmap(content) }, nil
+	return &Mapping{b, true}, nil
+}
+
+// Ahead begins to read the bytes from ≤ offset < to, within the content, that are
+// not in memory yet, and does not wait for them. Who looks at them next waits for
+// one read of them all, not for one after the other, nor for what the kernel
+// would read around each.
+func (m *Mapping) Ahead(from, to uint64) {
+	if from -= from % uint64(os.Getpagesize()); m.mapped && from < to {
+		_ = unix.Madvise(m.Bytes[from:to], unix.MADV_WILLNEED) // only advice
+	}
+}
+
+// Close gives the content up; nobody may look at it any more.
+func (m *Mapping) Close() error {
+	if !m.mapped {
+		clear(m.Bytes) // whoever looks at it all the same shall notice
+		return nil
+	}
+	return unix.Munmap(m.Bytes)
 }
