@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/client"
@@ -22,6 +21,9 @@ type format interface {
 	end() [][]byte
 	// longest is the longest line in bytes.
 	longest() int
+	// firstWins says that an event whose id the log has is the same thing told
+	// again, in whatever words.
+	firstWins() bool
 }
 
 // plainFormat is one event of this log per line. Whether it is one is for the
@@ -41,17 +43,10 @@ func (plainFormat) end() [][]byte  { return nil }
 // An event of this log that is longer than a batch cannot be valid.
 func (plainFormat) longest() int { return batchBytes }
 
-// maxVaultLine is as long as a line of the server's own ingest may be.
-const maxVaultLine = 64 << 20
+func (plainFormat) firstWins() bool { return false }
 
 // vaultFormat is the lines of an audit device of Vault or OpenBao.
 type vaultFormat struct{ pairer *source.Pairer }
-
-// newVaultFormat returns the format of a stream, whose requests wait for their
-// answers by the clock, or, without one, of a file that is read after the fact.
-func newVaultFormat(now func() time.Time) vaultFormat {
-	return vaultFormat{source.NewPairer(source.Options{Now: now})}
-}
 
 func (f vaultFormat) events(line []byte) ([][]byte, error) {
 	events, err := f.pairer.Add(line)
@@ -60,7 +55,10 @@ func (f vaultFormat) events(line []byte) ([][]byte, error) {
 
 func (f vaultFormat) idle() [][]byte { return encode(f.pairer.Flush()) }
 func (f vaultFormat) end() [][]byte  { return encode(f.pairer.Close()) }
-func (vaultFormat) longest() int     { return maxVaultLine }
+func (vaultFormat) longest() int     { return source.MaxVaultLine }
+
+// Of several devices the first counts; their lines differ by their hashes.
+func (vaultFormat) firstWins() bool { return true }
 
 func encode(events []audit.Event) [][]byte {
 	lines := make([][]byte, len(events))

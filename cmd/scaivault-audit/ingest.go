@@ -5,16 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/source"
 )
 
 type ingestCommand struct {
 	File   string `arg:"" help:"Lines to read; - is standard input."`
 	Format string `enum:"scaivault,vault" default:"scaivault" placeholder:"FORMAT" help:"scaivault (default) or vault."`
+	Follow bool   `help:"Go on as the file grows, through rotations and restarts."`
+	State  string `placeholder:"FILE" help:"With --follow: where the position is kept (default: the file's name and .follow)."`
 	JSON   bool   `help:"Print the result as JSON."`
+
+	PairWait     time.Duration  `default:"10s" help:"How long a request of Vault waits for its answer (default ${default})."`
+	TrustedProxy []netip.Prefix `placeholder:"CIDR" help:"Believe the X-Forwarded-For of this proxy in front of Vault; repeatable."`
 	connection
 }
 
@@ -29,10 +37,17 @@ took from the file is not stored twice. Events with an id are known for ever;
 those without one are new each time if they come from standard input, and in
 the last lines of a file that has grown.
 
+With --follow the command does not end. It keeps its position in a file, waits
+while the server is down, goes on with the next file when this one was renamed
+by a rotation, and finds its place again when it is started anew: no line is
+stored twice and none is left out. Leave the newest rotated file uncompressed
+(delaycompress). What cannot be read is in the log as an audit_gap event.
+
 Examples:
 
     scaivault-audit ingest events.jsonl
     scaivault-audit ingest --format vault /var/log/vault/audit.log
+    scaivault-audit ingest --format vault --follow /var/log/vault/audit.log
     my-exporter | scaivault-audit ingest -`
 }
 
@@ -41,6 +56,9 @@ func (c *ingestCommand) Run(p *process) error {
 	api, err := c.open()
 	if err != nil {
 		return err
+	}
+	if c.Follow {
+		return c.follow(p, api)
 	}
 	in, err := c.input(p)
 	if err != nil {
@@ -124,9 +142,15 @@ func (c *ingestCommand) format(p *process, in *input) format {
 	case c.Format == "scaivault":
 		return plainFormat{}
 	case in.place == "":
-		return newVaultFormat(p.now)
+		return c.vaultFormat(p.now)
 	}
-	return newVaultFormat(nil)
+	return c.vaultFormat(nil)
+}
+
+// vaultFormat returns the format of a stream, whose requests wait for their
+// answers by the clock, or, without one, of a file that is read after the fact.
+func (c *ingestCommand) vaultFormat(now func() time.Time) vaultFormat {
+	return vaultFormat{source.NewPairer(source.Options{Now: now, Wait: c.PairWait, Trusted: c.TrustedProxy})}
 }
 
 // ingestResult is what became of an input.

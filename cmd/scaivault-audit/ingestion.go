@@ -161,6 +161,10 @@ func (g *ingestion) count(r *audit.Receipt) {
 	}
 	g.result.Duplicates += r.Duplicates
 	for _, bad := range r.Rejected {
+		if bad.Code == audit.CodeIDConflict && g.format.firstWins() {
+			g.result.Duplicates++
+			continue
+		}
 		if 1 <= bad.Line && bad.Line <= len(g.batch.lines) {
 			bad.Line = g.batch.lines[bad.Line-1]
 		}

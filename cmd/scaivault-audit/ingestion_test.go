@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/scaivault/audit/client"
+	"github.com/scaivault/audit/internal/source"
 )
 
 // memoryFeed is [feed] without a network, so that time can be synthetic.
@@ -89,7 +90,7 @@ func TestVaultStreamGivesUpWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		var f memoryFeed
-		g := newIngestion(t, t.Context(), &f, newVaultFormat(time.Now))
+		g := newIngestion(t, t.Context(), &f, vaultFormat{source.NewPairer(source.Options{Now: time.Now})})
 		done := make(chan error, 1)
 		go func() { done <- g.run(&input{ReadCloser: r}) }()
 

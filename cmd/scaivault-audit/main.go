@@ -31,6 +31,8 @@ type cli struct {
 	Identity    identityCommand    `cmd:"" group:"ask" help:"Show what one identity did."`
 	Summary     summaryCommand     `cmd:"" group:"ask" help:"Count events."`
 
+	FindLeak findLeakCommand `cmd:"" group:"ask" help:"Show who used a leaked token or value of Vault."`
+
 	Export exportCommand `cmd:"" group:"ask" help:"Write events into a bucket or a directory."`
 
 	Verify     verifyCommand     `cmd:"" group:"prove" help:"Prove an export or a log to be whole and unaltered, offline."`

@@ -47,6 +47,7 @@ type serveCommand struct {
 	secretSettings
 	anchorSettings
 	witnessSettings
+	vaultSettings
 
 	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
@@ -116,7 +117,8 @@ func (c *serveCommand) check() error {
 	case c.DevToken != "" && !c.Dev:
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}
-	return errors.Join(c.secretSettings.check(), c.anchorSettings.check(&c.secretSettings), c.witnessSettings.check())
+	return errors.Join(c.secretSettings.check(), c.anchorSettings.check(&c.secretSettings), c.witnessSettings.check(),
+		c.vaultSettings.check(c.TLSCert != ""))
 }
 
 // notOfName reports whether a character cannot be in the name of a log.

@@ -20,6 +20,7 @@ import (
 	"github.com/scaivault/audit/internal/api"
 	"github.com/scaivault/audit/internal/auth"
 	"github.com/scaivault/audit/internal/export"
+	"github.com/scaivault/audit/internal/source"
 	"github.com/scaivault/audit/internal/store"
 	"github.com/scaivault/audit/internal/ui"
 	"github.com/scaivault/audit/internal/vfs"
@@ -46,6 +47,7 @@ type server struct {
 	tokens   *auth.Tokens
 	tenants  *auth.Tenants
 	exports  *export.Manager
+	vault    *source.Intake
 	http     *http.Server
 }
 
@@ -97,8 +99,12 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
 	}
+	if s.vault, err = c.vaultSettings.open(disk, c.Data, s.store, clock, logger); err != nil {
+		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
+	}
 	routes := api.New(api.Config{
 		Log:        s.store,
+		Vault:      s.vault,
 		Exports:    s.exports,
 		Evidence:   s.evidence,
 		Auth:       authenticator,
@@ -123,7 +129,8 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 
 // checks returns what health says something about.
 func (s *server) checks() []api.Check {
-	list := []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health}}
+	list := []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health},
+		{Name: "vault", Run: s.vault.Health}}
 	if s.anchors != nil {
 		list = append(list, api.Check{Name: "anchors", Run: s.anchors.health})
 	}
@@ -189,6 +196,10 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	if err != nil {
 		return err
 	}
+	sockets, err := s.listenVault()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	ready(url)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -201,6 +212,9 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	group.Go(func() error { return s.evidence.run(ctx) })
 	group.Go(func() error { return s.anchors.run(ctx) })
 	group.Go(func() error { return s.cosigns.run(ctx) })
+	for _, task := range s.serveVault(ctx, sockets) {
+		group.Go(task)
+	}
 	group.Go(func() error {
 		s.exports.Run(ctx)
 		return nil
@@ -238,7 +252,7 @@ func (s *server) listen() (net.Listener, string, error) {
 
 // close closes evidence and store and writes when tokens were last used.
 func (s *server) close() error {
-	return errors.Join(s.tokens.Flush(), s.evidence.Close(), s.store.Close())
+	return errors.Join(s.tokens.Flush(), s.vault.Close(), s.evidence.Close(), s.store.Close())
 }
 
 // recordTokens puts tokens that were made or revoked into the log, until ctx

@@ -13,8 +13,9 @@ import (
 
 // The statuses of success; those of errors are in error.go alone.
 const (
-	statusOK       = 200
-	statusAccepted = 202
+	statusOK        = 200
+	statusAccepted  = 202
+	statusNoContent = 204
 )
 
 // output is the response of a request; it remembers what was answered.

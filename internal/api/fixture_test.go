@@ -19,6 +19,8 @@ import (
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/api"
 	"github.com/scaivault/audit/internal/export"
+	"github.com/scaivault/audit/internal/source"
+	"github.com/scaivault/audit/internal/vfs"
 )
 
 // clock is a clock that stands still until a test moves it.
@@ -129,6 +131,7 @@ type service struct {
 
 	server  *api.Server
 	exports *export.Manager
+	intake  *source.Intake
 	out     *bytes.Buffer // its log; read after the server is closed, or see lines
 	http    *httptest.Server
 }
@@ -137,7 +140,7 @@ func start(t *testing.T, options ...func(*api.Config)) *service {
 	t.Helper()
 	s := &service{clock: newClock(), out: new(bytes.Buffer)}
 	s.log = newReference(s.Now)
-	server := newServer(s.log, s.Now, s.out, options...)
+	server := newServer(s.log, s.Now, s.out, append(options, s.withIntake(t))...)
 	s.http = httptest.NewUnstartedServer(nil)
 	s.server = server
 	s.Log, s.exports = server.Log, server.Exports.(*export.Manager)
@@ -164,6 +167,19 @@ func newServer(log api.Log, now func() time.Time, out io.Writer, options ...func
 	c.Exports = newExports(&c)
 	c.Evidence = newEvidence(&c)
 	return api.New(c)
+}
+
+// withIntake lets a server take vault lines into its log.
+func (s *service) withIntake(t *testing.T) func(*api.Config) {
+	return func(c *api.Config) {
+		i, err := source.OpenIntake(vfs.NewMem(), "/vault", c.Log,
+			source.IntakeOptions{Clock: c.Clock, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { i.Close() })
+		s.intake, c.Vault = i, i
+	}
 }
 
 // lines stops the server, so that all is logged, and returns its log.

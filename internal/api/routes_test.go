@@ -25,6 +25,8 @@ func targetOf(rt api.Route, exportID string) target {
 		x.status, x.code = 409, "export_conflict" // it is not paused: the request was admitted
 	case strings.HasSuffix(rt.Pattern, "/stream"):
 		x.status, x.code = 400, "invalid_cursor" // a better one has no end: the request was admitted
+	case strings.HasSuffix(rt.Pattern, "/vault"):
+		x.status, x.body = 204, `{"type":"request","request":{"id":"r"}}`
 	case rt.Method == "POST":
 		x.body = `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`
 	}

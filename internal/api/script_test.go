@@ -24,6 +24,7 @@ import (
 //	as NAME         the token of the requests that follow; "nobody" for none
 //	tick DURATION   move the clock
 //	run             run exports until none is left to run
+//	giveup          give up the vault requests whose time is up
 //
 // A request is a line METHOD TARGET, followed by
 //
@@ -96,6 +97,10 @@ func (s *script) run(t *testing.T, text string) {
 			}
 		case "run":
 			s.runExports(t)
+		case "giveup":
+			if err := s.intake.GiveUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		case "tick":
 			d, err := time.ParseDuration(rest)
 			if err != nil {
@@ -259,6 +264,12 @@ func checkShape(t *testing.T, request string, r response) {
 		return // net/http has answered, before any handler
 	}
 	isNote := strings.Contains(request, "/checkpoint") && r.StatusCode == 200
+	if r.StatusCode == 204 {
+		if r.body != "" || r.Header.Get("Content-Type") != "" || r.Header.Get("Cache-Control") != "no-store" {
+			bad("want nothing but headers")
+		}
+		return
+	}
 	if r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("X-Content-Type-Options") != "nosniff" ||
 		r.Header.Get("Content-Type") != "application/json" && !isNote {
 		bad("want Cache-Control no-store, nosniff and JSON")

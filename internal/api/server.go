@@ -9,7 +9,7 @@
 // finds the response unwritten. error.go maps codes to statuses, alone.
 //
 // What another system keeps is behind the interfaces that the package
-// declares: [Log], [Exports], [Evidence], [Authenticator] and [Tenants].
+// declares: [Log], [Vault], [Exports], [Evidence], [Authenticator] and [Tenants].
 package api
 
 import (
@@ -76,10 +76,11 @@ type Tenants interface {
 	Lookup(id audit.TenantID) (partner string, ok bool)
 }
 
-// Config is what a [Server] is made of. Log, Exports, Evidence, Auth, Tenants,
+// Config is what a [Server] is made of. Log, Vault, Exports, Evidence, Auth, Tenants,
 // CursorKey, Clock and Logger are required.
 type Config struct {
 	Log       Log
+	Vault     Vault
 	Exports   Exports
 	Evidence  Evidence
 	Auth      Authenticator

@@ -1,6 +1,10 @@
 package source
 
-import "github.com/scaivault/audit"
+import (
+	"slices"
+
+	"github.com/scaivault/audit"
+)
 
 // payloadDepth is how deeply the data of a request or an answer may nest: it
 // stands one level below the object of the extra data.
@@ -9,9 +13,9 @@ const payloadDepth = audit.MaxExtraDepth - 1
 // object builds the canonical text of a JSON object of at most limit bytes.
 type object struct {
 	limit int
-	buf   []byte // without the closing brace
-	names map[string]bool
-	cut   bool // whether a member was left out
+	buf   []byte   // without the closing brace
+	names []string // few, as the limit is small
+	cut   bool     // whether a member was left out
 }
 
 // add appends a member whose value is canonical text. One that does not fit or
@@ -20,16 +24,15 @@ func (o *object) add(name string, value []byte) {
 	mark := len(o.buf)
 	if mark == 0 {
 		o.buf = append(o.buf, '{')
-		o.names = make(map[string]bool)
 	} else {
 		o.buf = append(o.buf, ',')
 	}
 	o.buf = append(append(audit.AppendString(o.buf, name), ':'), value...)
-	if len(o.buf) >= o.limit || o.names[name] {
+	if len(o.buf) >= o.limit || slices.Contains(o.names, name) {
 		o.buf, o.cut = o.buf[:mark], true
 		return
 	}
-	o.names[name] = true
+	o.names = append(o.names, name)
 }
 
 // String returns the text; without members, "".
@@ -48,7 +51,8 @@ func ignore(string, []byte) {}
 func (r *reader) keep(dst *string, limit int, note func(name string, value []byte)) error {
 	o := object{limit: limit}
 	err := r.object(func(name string) error {
-		value, ok, err := r.canonical(nil, limit, payloadDepth-1)
+		value, ok, err := r.canonical(r.scratch[:0], limit, payloadDepth-1)
+		r.scratch = value
 		if err != nil {
 			return err
 		}

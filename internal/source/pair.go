@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"container/list"
 	"crypto/sha256"
+	"net/netip"
 	"time"
 
 	"github.com/scaivault/audit"
 )
 
+// DefaultWait is how long a request waits for its answer (contract §5).
+const DefaultWait = 10 * time.Second
+
 // Options are the bounds of a [Pairer]; zero values stand for the defaults.
 type Options struct {
-	// Wait is how long a request waits for its answer, 10 s by default.
+	// Wait is how long a request waits for its answer, [DefaultWait] by default.
 	Wait time.Duration
 	// Now tells the time by which requests wait. Without it, as for a file
 	// that is read after the fact, it is the time that the lines tell.
@@ -19,6 +23,9 @@ type Options struct {
 	// MaxOpen and MaxOpenBytes bound the requests that wait, by default 65,536
 	// and 64 MiB. Past either the oldest is given up before its time.
 	MaxOpen, MaxOpenBytes int
+	// Trusted are the proxies whose X-Forwarded-For is believed, if the device
+	// records that header.
+	Trusted []netip.Prefix
 	// MaxKnown is how many finished requests are remembered, by default
 	// 65,536, so that the lines of a second audit device are known as such.
 	MaxKnown int
@@ -36,6 +43,7 @@ type Options struct {
 // the log knows a repeated event. A Pairer serves one tenant and one goroutine.
 type Pairer struct {
 	options Options
+	backed  bool       // a journal and the log back the memory, which may then forget
 	lines   int        // that were added
 	clock   audit.Time // the latest time seen; never goes back
 
@@ -56,6 +64,8 @@ type waiting struct {
 	key   key
 	entry *entry
 	until audit.Time
+	line  int    // its number
+	group *group // that makes it durable; nil without a journal
 }
 
 // fate is what became of a request.
@@ -68,7 +78,7 @@ const (
 
 // NewPairer returns a Pairer that has seen nothing yet.
 func NewPairer(o Options) *Pairer {
-	orDefault(&o.Wait, 10*time.Second)
+	orDefault(&o.Wait, DefaultWait)
 	orDefault(&o.MaxOpen, 1<<16)
 	orDefault(&o.MaxOpenBytes, 64<<20)
 	orDefault(&o.MaxKnown, 1<<16)
@@ -96,35 +106,51 @@ func (p *Pairer) Add(line []byte) ([]audit.Event, error) {
 	if len(line) == 0 {
 		return nil, nil
 	}
-	e, err := parseVault(line)
+	e, err := parseVault(line, p.options.Trusted)
 	if err != nil {
 		return nil, audit.Errorf(audit.CodeInvalidRequest, "read vault audit line %d: %w", p.lines, err)
 	}
+	return eventsOf(p.take(e)), nil
+}
+
+// take takes the next line and returns what is complete with it.
+func (p *Pairer) take(e *entry) []exchange {
 	p.tick(e.time)
-	var events []audit.Event
+	var done []exchange
 	if e.response {
-		events = p.answer(e)
+		done = p.answer(e)
 	} else {
-		events = p.request(e)
+		done = p.request(e)
 	}
-	return append(events, p.expire()...), nil
+	return append(done, p.expire()...)
+}
+
+func eventsOf(done []exchange) []audit.Event {
+	if len(done) == 0 {
+		return nil
+	}
+	events := make([]audit.Event, len(done))
+	for i := range done {
+		events[i] = done[i].event()
+	}
+	return events
 }
 
 // Flush returns the events of the requests whose time is up. Whoever gives a
 // clock calls it now and then, as no line may come for long.
 func (p *Pairer) Flush() []audit.Event {
 	p.tick(audit.NoTime)
-	return p.expire()
+	return eventsOf(p.expire())
 }
 
 // Close returns the events of all requests that still wait: at the end of a
 // file no answer follows.
 func (p *Pairer) Close() []audit.Event {
-	var events []audit.Event
+	var done []exchange
 	for p.queue.Len() > 0 {
-		events = append(events, p.giveUp())
+		done = append(done, p.giveUp())
 	}
-	return events
+	return eventsOf(done)
 }
 
 // tick advances the clock. It never goes back, so that requests are given up
@@ -136,66 +162,106 @@ func (p *Pairer) tick(line audit.Time) {
 	p.clock = max(p.clock, line)
 }
 
-func (p *Pairer) request(e *entry) []audit.Event {
+func (p *Pairer) request(e *entry) []exchange {
 	k := e.key()
-	var events []audit.Event
+	var done []exchange
 	if el, ok := p.open[k]; ok {
 		if e.request.id != "" {
 			return nil // from another device
 		}
-		events = append(events, p.finish(el, lone, nil))
+		done = append(done, p.finish(el, lone, nil))
 	}
 	if _, ok := p.known[k]; ok {
 		return nil
 	}
 	wait := audit.Time(p.options.Wait / time.Microsecond)
-	p.open[k] = p.queue.PushBack(&waiting{key: k, entry: e, until: p.clock + wait})
+	p.open[k] = p.queue.PushBack(&waiting{key: k, entry: e, until: p.clock + wait, line: p.lines})
 	p.bytes += e.kept
 	for p.queue.Len() > p.options.MaxOpen || p.bytes > p.options.MaxOpenBytes {
-		events = append(events, p.giveUp())
+		done = append(done, p.giveUp())
 	}
-	return events
+	return done
 }
 
-func (p *Pairer) answer(e *entry) []audit.Event {
+func (p *Pairer) answer(e *entry) []exchange {
 	k := e.key()
 	if el, ok := p.open[k]; ok {
-		return []audit.Event{p.finish(el, pair, e)}
+		return []exchange{p.finish(el, pair, e)}
 	}
 	x := exchange{form: answerOnly, response: e}
 	if fate, ok := p.known[k]; ok {
-		if fate == answered {
+		switch {
+		case fate == givenUp:
+			x.form, x.earlier = late, eventID(false, e.idKey())
+		case !p.backed:
 			return nil // from another device
 		}
-		x.form, x.earlier = late, eventID(lone, x.key())
+		// The event of the first may not be durable yet: the log says when it
+		// is, and which of the two it keeps.
 	}
 	p.remember(k, answered, e)
-	return []audit.Event{x.event()}
+	return []exchange{x}
 }
 
 // expire gives up the requests whose time is up.
-func (p *Pairer) expire() []audit.Event {
-	var events []audit.Event
+func (p *Pairer) expire() []exchange {
+	var done []exchange
 	for el := p.queue.Front(); el != nil; el = p.queue.Front() {
 		if el.Value.(*waiting).until > p.clock {
 			break
 		}
-		events = append(events, p.giveUp())
+		done = append(done, p.giveUp())
 	}
-	return events
+	return done
 }
 
 // giveUp ends the wait of the oldest request.
-func (p *Pairer) giveUp() audit.Event { return p.finish(p.queue.Front(), lone, nil) }
+func (p *Pairer) giveUp() exchange { return p.finish(p.queue.Front(), lone, nil) }
 
-// finish makes an event of a waiting request and its answer, if there is one.
-func (p *Pairer) finish(el *list.Element, f form, response *entry) audit.Event {
+// finish ends the wait of a request, with its answer if there is one.
+func (p *Pairer) finish(el *list.Element, f form, response *entry) exchange {
 	w := p.queue.Remove(el).(*waiting)
 	delete(p.open, w.key)
 	p.bytes -= w.entry.kept
 	p.remember(w.key, fate(response != nil), w.entry)
-	x := exchange{form: f, request: w.entry, response: response}
-	return x.event()
+	return exchange{form: f, request: w.entry, response: response, waited: w}
+}
+
+// OldestLine returns the number of the first line, counted from 1, of which
+// something is still to come, 0 if there is none: whoever begins anew with it
+// misses nothing.
+func (p *Pairer) OldestLine() int {
+	if el := p.queue.Front(); el != nil {
+		return el.Value.(*waiting).line
+	}
+	return 0
+}
+
+// newest returns the request that waits since last, nil if none does.
+func (p *Pairer) newest() *waiting {
+	if el := p.queue.Back(); el != nil {
+		return el.Value.(*waiting)
+	}
+	return nil
+}
+
+// reopen lets a request wait on whose event was not stored, or which an earlier
+// process has left.
+func (p *Pairer) reopen(w *waiting) {
+	if _, ok := p.open[w.key]; ok {
+		return // it came again meanwhile
+	}
+	delete(p.known, w.key)
+	before := p.queue.Front()
+	for before != nil && before.Value.(*waiting).until <= w.until {
+		before = before.Next()
+	}
+	if before == nil {
+		p.open[w.key] = p.queue.PushBack(w)
+	} else {
+		p.open[w.key] = p.queue.InsertBefore(w, before)
+	}
+	p.bytes += w.entry.kept
 }
 
 // remember keeps what became of a request; the oldest memory goes.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,10 +21,14 @@ type reader struct {
 	dec  *jsontext.Decoder
 	kept int  // bytes that were kept
 	cut  bool // whether something was not kept for its size or depth
+
+	scratch []byte // for the value of one member
 }
 
-func newReader(text []byte) *reader {
-	return &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(text),
+func newReader(text []byte) *reader { return newStreamReader(bytes.NewBuffer(text)) }
+
+func newStreamReader(in io.Reader) *reader {
+	return &reader{dec: jsontext.NewDecoder(in,
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 }
 
@@ -52,15 +58,35 @@ func (r *reader) object(member func(name string) error) error {
 	}
 	_, err := r.dec.ReadToken()
 	for err == nil && r.dec.PeekKind() != '}' {
-		var name jsontext.Token
-		if name, err = r.dec.ReadToken(); err == nil {
-			err = member(name.String())
+		var name string
+		if name, err = r.name(); err == nil {
+			err = member(name)
 		}
 	}
 	if err == nil {
 		_, err = r.dec.ReadToken()
 	}
 	return err
+}
+
+// name reads the name of the next member. Those that are asked for cost no
+// memory.
+func (r *reader) name() (string, error) {
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		if known, ok := memberNames[string(inner)]; ok {
+			return known, nil
+		}
+		return string(inner), nil
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil && !utf8.Valid(raw) {
+		err = nil // as the decoder, U+FFFD stands for what is not valid
+	}
+	return string(text), err
 }
 
 // array reads the next value; for each element of an array it calls element,
@@ -167,7 +193,7 @@ func (r *reader) canonical(dst []byte, limit, depth int) (out []byte, ok bool, e
 func (r *reader) container(dst []byte, limit, depth int) ([]byte, error) {
 	isObject := dst[len(dst)-1] == '{'
 	start := len(dst)
-	var names map[string]bool
+	var names []string // few, as the limit is small
 	_, err := r.dec.ReadToken()
 	for err == nil && r.dec.PeekKind() != '}' && r.dec.PeekKind() != ']' {
 		mark, name, ok := len(dst), "", false
@@ -175,22 +201,17 @@ func (r *reader) container(dst []byte, limit, depth int) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		if isObject {
-			var t jsontext.Token
-			if t, err = r.dec.ReadToken(); err != nil {
+			if name, err = r.name(); err != nil {
 				break
 			}
-			name = t.String()
 			dst = append(audit.AppendString(dst, name), ':')
 		}
 		dst, ok, err = r.canonical(dst, limit, depth-1)
 		switch {
-		case !ok || names[name]:
+		case !ok || isObject && slices.Contains(names, name):
 			dst, r.cut = dst[:mark], true
 		case isObject:
-			if names == nil {
-				names = make(map[string]bool)
-			}
-			names[name] = true
+			names = append(names, name)
 		}
 	}
 	if err == nil {

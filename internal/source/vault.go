@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/scaivault/audit"
@@ -48,6 +50,7 @@ type request struct {
 	namespaceID, namespace, cluster                string
 	accessor, token, address, port, certificate    string
 	wrapTTL                                        string
+	client                                         string // the address behind trusted proxies; else ""
 	headers                                        string // a canonical JSON object
 	userAgent                                      string
 	data                                           string // a canonical JSON object
@@ -69,32 +72,73 @@ type answer struct {
 // parseVault reads a line of an audit device. It may have a prefix (an option
 // of the devices), and members that nobody knows yet are passed over; what is
 // not one JSON object of type request or response is an error. Errors never
-// quote the line: it may hold secrets.
-func parseVault(line []byte) (*entry, error) {
-	start := bytes.Index(line, []byte(`{"`))
+// quote the line: it may hold secrets. The address that a trusted proxy tells
+// is the client's.
+func parseVault(line []byte, trusted []netip.Prefix) (*entry, error) {
+	start := objectStart(line)
 	if start < 0 {
-		start = bytes.IndexByte(line, '{')
-	}
-	if start < 0 {
-		return nil, errors.New("no JSON object")
+		return nil, errNoObject
 	}
 	e := &entry{time: audit.NoTime, size: len(line), sum: sha256.Sum256(line)}
 	p := &vaultParser{reader: newReader(line[start:]), e: e}
-	if err := p.all(p.line); err != nil {
-		return nil, err
+	return e, p.parse(trusted)
+}
+
+// parseLong is parseVault for a line whose rest is still to be read; size and
+// sum are the caller's to fill in.
+func parseLong(head []byte, rest io.Reader, trusted []netip.Prefix) (*entry, error) {
+	start := objectStart(head)
+	if start < 0 {
+		return nil, errNoObject
 	}
+	e := &entry{time: audit.NoTime}
+	p := &vaultParser{reader: newStreamReader(io.MultiReader(bytes.NewReader(head[start:]), rest)), e: e}
+	return e, p.parse(trusted)
+}
+
+var errNoObject = errors.New("no JSON object")
+
+// objectStart returns where the JSON object of a line begins, or -1.
+func objectStart(line []byte) int {
+	if start := bytes.Index(line, []byte(`{"`)); start >= 0 {
+		return start
+	}
+	return bytes.IndexByte(line, '{')
+}
+
+// parse reads the line into its entry.
+func (p *vaultParser) parse(trusted []netip.Prefix) error {
+	if err := p.all(p.line); err != nil {
+		return err
+	}
+	e := p.e
 	switch p.kind {
 	case "request", "response":
 		e.response = p.kind == "response"
 	default:
-		return nil, errors.New("not of type request or response")
+		return errors.New("not of type request or response")
 	}
 	if t, err := audit.ParseTime(e.timeText); err == nil {
 		e.time = t
 	}
+	e.request.client = clientOf(e.request.address, p.forwardedFor, trusted)
 	e.kept, e.cut = p.kept, p.cut
 	e.bare = isBare(e.auth.token) || isBare(e.request.token) || isBare(e.answer.issued.token)
-	return e, nil
+	if e.bare {
+		e.withhold()
+	}
+	return nil
+}
+
+// withhold forgets what is secret in a line of a device that does not hash. It
+// must not be kept, not even until the answer comes.
+func (e *entry) withhold() {
+	for _, token := range []*string{&e.auth.token, &e.request.token, &e.answer.issued.token} {
+		if isBare(*token) {
+			*token = "withheld"
+		}
+	}
+	e.request.data, e.answer.data, e.answer.wrapInfo = "", "", ""
 }
 
 // isBare reports whether a token stands in the line as it is; the devices
@@ -108,6 +152,8 @@ type vaultParser struct {
 	*reader
 	e    *entry
 	kind string
+	// forwardedFor are the values of the header X-Forwarded-For.
+	forwardedFor []string
 }
 
 func (p *vaultParser) line(name string) error {
@@ -263,6 +309,9 @@ func (p *vaultParser) headers(q *request) error {
 		if len(values) > 0 && strings.EqualFold(name, "user-agent") {
 			q.userAgent = values[0]
 			return err
+		}
+		if strings.EqualFold(name, "x-forwarded-for") {
+			p.forwardedFor = values
 		}
 		o.add(name, appendTexts(nil, values))
 		return err

@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/scaivault/audit"
 )
 
-// form is which lines of a request an event is made of. It is part of the
-// event's id: a lone request and its late answer are two events.
+// form is which lines of a request an event is made of.
 type form string
 
 const (
@@ -20,11 +20,17 @@ const (
 	late       form = "late"     // an answer whose request was given up
 )
 
-// eventID derives the id of an event from its form and the key of its
-// request, so that the same lines always give the same event: a file that is
-// read twice adds nothing.
-func eventID(f form, key []byte) audit.EventID {
-	sum := sha256.Sum256(append([]byte(f+" "), key...))
+// eventID derives the id of an event from the line that completes it: from its
+// type and the key of its request. So the same lines always give the same id, a
+// file that is read twice adds nothing, and of several devices the log keeps the
+// first line per request and type (contract §12). A lone request and its late
+// answer are two events.
+func eventID(answered bool, key []byte) audit.EventID {
+	kind := "request "
+	if answered {
+		kind = "response "
+	}
+	sum := sha256.Sum256(append([]byte(kind), key...))
 	return audit.EventID("log_vault_" + hex.EncodeToString(sum[:16]))
 }
 
@@ -33,6 +39,7 @@ type exchange struct {
 	form              form
 	request, response *entry // one may be nil
 	earlier           audit.EventID
+	waited            *waiting // what the request was until now; nil without one
 }
 
 // whole returns the line that says most: an answer repeats its request.
@@ -50,10 +57,7 @@ func (x *exchange) event() audit.Event {
 	action := e.request.action()
 	id, kind := e.identity(action)
 	path := e.request.secretPath()
-	ip, err := audit.ParseIP(e.request.address)
-	if err != nil {
-		ip = "" // the extra data has it as it was
-	}
+	ip := e.request.sourceIP()
 	event := audit.Event{
 		Timestamp:    x.time(),
 		Action:       action,
@@ -68,24 +72,22 @@ func (x *exchange) event() audit.Event {
 		ExtraData:    x.extra(ip),
 	}
 	if event.Timestamp != audit.NoTime {
-		event.ID = eventID(x.form, x.key())
+		event.ID = eventID(x.response != nil, x.whole().idKey())
 	}
 	return event
 }
 
-// key is what the id is derived from: the id of the request or, where there is
-// none, the lines themselves.
-func (x *exchange) key() []byte {
-	if id := x.whole().request.id; id != "" {
+// isLate reports whether an event is of an answer that came late: its extra
+// data begins with the request that it names.
+func isLate(e *audit.Event) bool { return strings.HasPrefix(e.ExtraData, `{"late_for":`) }
+
+// idKey is what the id is derived from: the id of the request or, where there
+// is none, the line itself.
+func (e *entry) idKey() []byte {
+	if id := e.request.id; id != "" {
 		return []byte(id)
 	}
-	var key []byte
-	for _, e := range []*entry{x.request, x.response} {
-		if e != nil {
-			key = append(key, e.sum[:]...)
-		}
-	}
-	return key
+	return e.sum[:]
 }
 
 // requestID returns id as an event can hold it.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strconv"
 
@@ -12,13 +13,16 @@ const truncatedSize = 320
 
 // extraData builds the extra data of an event. Members come in the order of
 // their worth; those that are absent from the lines are absent here.
-type extraData struct{ object }
+type extraData struct {
+	object
+	quoted []byte // room for one text
+}
 
 // extra returns what the lines say beyond the fields of an event, as much as
 // fits. What was left out is on record in the member truncated, with the sizes
 // of the lines and their SHA-256.
 func (x *exchange) extra(ip string) string {
-	d := &extraData{object{limit: audit.MaxExtraData - truncatedSize}}
+	d := &extraData{object: object{limit: audit.MaxExtraData - truncatedSize, buf: make([]byte, 0, 1<<10)}}
 	e := x.whole()
 	if x.form == lone {
 		d.text("outcome", "unknown")
@@ -28,7 +32,7 @@ func (x *exchange) extra(ip string) string {
 	d.text("path", e.request.path)
 	d.text("error", x.error())
 	d.request(&e.request)
-	d.caller(&e.auth)
+	d.caller(&e.auth, cmp.Or(e.auth.token, e.request.token))
 	d.answer(&e.answer)
 	d.route(x)
 	x.odd(d, ip)
@@ -59,15 +63,14 @@ func (d *extraData) request(q *request) {
 	d.text("wrap_ttl", q.wrapTTL)
 	d.flag("policy_override", q.policyOverride)
 	d.payload("headers", q.headers)
-	if q.accessor == "" && !isBare(q.token) {
-		d.text("client_token", q.token) // all that is known of a token that is not valid
-	}
 }
 
-func (d *extraData) caller(c *caller) {
+// caller adds who asked, and the hash of the token: by it a leaked one is found.
+func (d *extraData) caller(c *caller, token string) {
 	d.text("display_name", c.displayName)
 	d.text("entity_id", c.entityID)
 	d.text("accessor", c.accessor)
+	d.hash("client_token", token)
 	d.text("token_type", c.tokenType)
 	d.number("token_ttl", c.ttl)
 	d.number("remaining_uses", c.remainingUses)
@@ -81,6 +84,7 @@ func (d *extraData) answer(a *answer) {
 	d.text("issued_display_name", a.issued.displayName)
 	d.text("issued_entity_id", a.issued.entityID)
 	d.text("issued_accessor", a.issued.accessor)
+	d.hash("issued_client_token", a.issued.token)
 	d.text("issued_token_type", a.issued.tokenType)
 	d.number("issued_token_ttl", a.issued.ttl)
 	d.texts("issued_policies", a.issued.policies)
@@ -139,12 +143,19 @@ func (d *extraData) text(name, value string) {
 	if value == "" {
 		return
 	}
-	quoted := audit.AppendString(nil, value)
-	for n := maxText; len(quoted) > maxText; n /= 2 {
+	d.quoted = audit.AppendString(d.quoted[:0], value)
+	for n := maxText; len(d.quoted) > maxText; n /= 2 {
 		d.cut = true
-		quoted = audit.AppendString(nil, cutText(value, n))
+		d.quoted = audit.AppendString(d.quoted[:0], cutText(value, n))
 	}
-	d.add(name, quoted)
+	d.add(name, d.quoted)
+}
+
+// hash adds the hash of a token; one that is not hashed is not added.
+func (d *extraData) hash(name, token string) {
+	if !isBare(token) {
+		d.text(name, token)
+	}
 }
 
 func (d *extraData) texts(name string, values []string) {
