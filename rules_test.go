@@ -31,11 +31,12 @@ var mayImport = map[string][]string{
 	"internal/export":  {".", "internal/blob", "internal/vfs"},
 	"internal/proof":   {".", "internal/vfs"},
 	"internal/sample":  {"."},
+	"internal/sink":    {".", "internal/vfs"},
 	"internal/auth":    {".", "internal/vfs"},
 	"internal/api":     {"."},
 	"internal/ui":      {"."},
 	"cmd/scaivault-audit": {".", "client", "internal/api", "internal/auth", "internal/blob", "internal/export",
-		"internal/proof", "internal/sample", "internal/secrets", "internal/source", "internal/store",
+		"internal/proof", "internal/sample", "internal/secrets", "internal/sink", "internal/source", "internal/store",
 		"internal/ui", "internal/vfs"},
 }
 
@@ -68,6 +69,8 @@ var mustNotSay = []struct {
 	{"internal/secrets", `"os"`, nil, "reach the disk through vfs"},
 	{"internal/export", `"os"`, nil, "reach the disk through vfs"},
 	{"internal/export", `\btime\.(Now|Since|Until)\(`, nil, "use the manager's clock"},
+	{"internal/sink", `"os"`, nil, "reach the disk through vfs"},
+	{"internal/sink", `\btime\.(Now|Since|Until)\(`, nil, "use the manager's clock"},
 	{"internal/api", `http\.Status[3-5A-Z]\w*`, []string{"internal/api/error.go"},
 		"the table from code to status is in api/error.go"},
 	{"internal/api", `\.WriteHeader\([345]`, []string{"internal/api/error.go"},

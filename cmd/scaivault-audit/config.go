@@ -65,6 +65,7 @@ func readSettings(name string) (map[string]string, error) {
 		return nil, errors.New("want one YAML document")
 	}
 	settings := make(map[string]string)
+	delete(nodes, sinksKey) // no flag, and read by whoever opens the sinks
 	for name, node := range nodes {
 		if node.Kind != yaml.ScalarNode {
 			return nil, fmt.Errorf("line %d: want one value for %s", node.Line, name)

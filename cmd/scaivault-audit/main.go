@@ -34,6 +34,7 @@ type cli struct {
 	FindLeak findLeakCommand `cmd:"" group:"ask" help:"Show who used a leaked token or value of Vault."`
 
 	Export exportCommand `cmd:"" group:"ask" help:"Write events into a bucket or a directory."`
+	Sink   sinkCommand   `cmd:"" group:"ask" help:"Send events on to SIEMs."`
 
 	Verify     verifyCommand     `cmd:"" group:"prove" help:"Prove an export or a log to be whole and unaltered, offline."`
 	Keys       keysCommand       `cmd:"" group:"prove" help:"Print or rotate the keys that sign logs."`

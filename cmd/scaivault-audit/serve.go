@@ -42,8 +42,9 @@ type serveCommand struct {
 	AcceptRollback bool   `help:"Sign logs again that went back behind their checkpoint, on record: after a backup was restored."`
 
 	ExportDir     []string `placeholder:"DIR" env:"EXPORT_DIR" help:"Allow exports into this directory; repeatable."`
-	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports to this private address; repeatable."`
+	AllowEndpoint []string `placeholder:"HOST:PORT" env:"ALLOW_ENDPOINT" help:"Allow exports and sinks to this private address; repeatable."`
 	ExportWorkers int      `default:"2" env:"EXPORT_WORKERS" help:"Exports that run at the same time."`
+	sinkSettings
 	secretSettings
 	anchorSettings
 	witnessSettings

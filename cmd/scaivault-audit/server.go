@@ -20,6 +20,7 @@ import (
 	"github.com/scaivault/audit/internal/api"
 	"github.com/scaivault/audit/internal/auth"
 	"github.com/scaivault/audit/internal/export"
+	"github.com/scaivault/audit/internal/sink"
 	"github.com/scaivault/audit/internal/source"
 	"github.com/scaivault/audit/internal/store"
 	"github.com/scaivault/audit/internal/ui"
@@ -48,6 +49,7 @@ type server struct {
 	tenants  *auth.Tenants
 	exports  *export.Manager
 	vault    *source.Intake
+	sinks    *sink.Manager
 	http     *http.Server
 }
 
@@ -102,10 +104,14 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if s.vault, err = c.vaultSettings.open(disk, c.Data, s.store, clock, logger); err != nil {
 		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
 	}
+	if s.sinks, err = c.openSinks(disk, s.store, credentials, clock, logger); err != nil {
+		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
+	}
 	routes := api.New(api.Config{
 		Log:        s.store,
 		Vault:      s.vault,
 		Exports:    s.exports,
+		Sinks:      s.sinks,
 		Evidence:   s.evidence,
 		Auth:       authenticator,
 		Tenants:    s.tenants,
@@ -130,7 +136,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 // checks returns what health says something about.
 func (s *server) checks() []api.Check {
 	list := []api.Check{{Name: "store", Run: s.store.Health}, {Name: "evidence", Run: s.evidence.health},
-		{Name: "vault", Run: s.vault.Health}}
+		{Name: "vault", Run: s.vault.Health}, {Name: "sinks", Run: s.sinks.Health}}
 	if s.anchors != nil {
 		list = append(list, api.Check{Name: "anchors", Run: s.anchors.health})
 	}
@@ -217,6 +223,10 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	}
 	group.Go(func() error {
 		s.exports.Run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.sinks.Run(ctx)
 		return nil
 	})
 	group.Go(func() error {

@@ -14,6 +14,7 @@ import (
 // The statuses of success; those of errors are in error.go alone.
 const (
 	statusOK        = 200
+	statusCreated   = 201
 	statusAccepted  = 202
 	statusNoContent = 204
 )

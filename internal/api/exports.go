@@ -49,7 +49,7 @@ func (s *Server) createExport(r *request) error {
 		return err
 	}
 	h := r.out.Header()
-	h.Set("Location", r.exportURL(e.ID))
+	h.Set("Location", r.auditURL("exports/"+string(e.ID)))
 	if replayed {
 		h.Set("Idempotency-Replayed", "true")
 	}
@@ -152,11 +152,12 @@ func (r *request) caller() audit.Caller {
 	return audit.Caller{Principal: r.principal, Bearer: token, RequestID: r.id}
 }
 
-// exportURL returns where an export is found, by the way that the request came.
-func (r *request) exportURL(id audit.ExportID) string {
+// auditURL returns the URL of what lies below /v1/audit/, by the way that the
+// request came.
+func (r *request) auditURL(rest string) string {
 	base := auditRoutes
 	if tenant, ok := r.values["tenant_id"]; ok {
 		base = "/v1/t/" + tenant + "/audit/"
 	}
-	return base + "exports/" + string(id)
+	return base + rest
 }

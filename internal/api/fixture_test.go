@@ -165,6 +165,7 @@ func newServer(log api.Log, now func() time.Time, out io.Writer, options ...func
 		o(&c)
 	}
 	c.Exports = newExports(&c)
+	c.Sinks = newSinks(&c)
 	c.Evidence = newEvidence(&c)
 	return api.New(c)
 }

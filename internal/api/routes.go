@@ -71,6 +71,15 @@ var routes = []route{
 	{"GET", "/v1/audit/exports/{id}", audit.ScopeExport, queries, (*Server).getExport},
 	{"DELETE", "/v1/audit/exports/{id}", audit.ScopeExport, queries, (*Server).cancelExport},
 	{"POST", "/v1/audit/exports/{id}/resume", audit.ScopeExport, exports, (*Server).resumeExport},
+
+	{"GET", "/v1/audit/sinks", audit.ScopeAdmin, queries, (*Server).listSinks},
+	{"POST", "/v1/audit/sinks", audit.ScopeAdmin, exports, (*Server).createSink},
+	{"GET", "/v1/audit/sinks/{name}", audit.ScopeAdmin, queries, (*Server).getSink},
+	{"DELETE", "/v1/audit/sinks/{name}", audit.ScopeAdmin, queries, (*Server).removeSink},
+	{"GET", "/v1/audit/sinks/{name}/set-aside", audit.ScopeAdmin, queries, (*Server).setAside},
+	{"POST", "/v1/audit/sinks/{name}/pause", audit.ScopeAdmin, queries, (*Server).pauseSink},
+	{"POST", "/v1/audit/sinks/{name}/resume", audit.ScopeAdmin, queries, (*Server).resumeSink},
+	{"POST", "/v1/audit/sinks/{name}/test", audit.ScopeAdmin, exports, (*Server).testSink},
 }
 
 // expand returns the routes together with those that name their tenant.

@@ -19,6 +19,9 @@ type target struct {
 func targetOf(rt api.Route, exportID string) target {
 	x := target{path: pathOf(rt, exportID), status: 200, code: absent{}}
 	switch {
+	case strings.HasSuffix(rt.Pattern, "/sinks") && rt.Method == "POST":
+		x.status, x.body = 201, sinkBody(strings.Trim(strings.ReplaceAll(rt.Pattern[:5], "/", "-"), "-"))
+	case strings.Contains(rt.Pattern, "/sinks"):
 	case strings.HasSuffix(rt.Pattern, "/export"):
 		x.status, x.body = 202, exportBody
 	case strings.HasSuffix(rt.Pattern, "/resume"):
@@ -31,6 +34,17 @@ func targetOf(rt api.Route, exportID string) target {
 		x.body = `{"action":"login","identity_type":"user","identity_id":"user:x","success":true}`
 	}
 	return x
+}
+
+func sinkBody(name string) string { return `{"name":"` + name + `","type":"file"}` }
+
+// seedSink makes the sink "siem" of tnt_a, if it is not there.
+func (s *service) seedSink(t *testing.T) {
+	t.Helper()
+	r := s.post(t, "admin", "/v1/audit/sinks", sinkBody("siem"), "Content-Type: application/json")
+	if r.StatusCode != 201 && r.StatusCode != 409 {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
 }
 
 const exportBody = `{"format":"jsonl","destination":{"type":"s3","bucket":"archive","credentials_path":"export/creds"}}`
@@ -48,6 +62,7 @@ func (s *service) seedExport(t *testing.T) string {
 
 func pathOf(rt api.Route, exportID string) string {
 	path := strings.NewReplacer("{tenant_id}", "tnt_a", "logs/{id}", "logs/log_a03", "exports/{id}", "exports/"+exportID,
+		"sinks/{name}", "sinks/siem",
 		"identities/{id}", "identities/sa:app", "{path...}", "prod/db/main").Replace(rt.Pattern)
 	if strings.HasSuffix(path, "/values") {
 		path += "?field=action"
@@ -81,6 +96,7 @@ func TestRouteMatrix(t *testing.T) {
 	s.seed(t)
 	for _, rt := range api.Routes() {
 		t.Run(rt.Method+" "+rt.Pattern, func(t *testing.T) {
+			s.seedSink(t)
 			x := targetOf(rt, s.seedExport(t))
 			want := func(r response, status int, code any) {
 				t.Helper()
@@ -115,6 +131,7 @@ func TestRouteMatrix(t *testing.T) {
 func TestMethods(t *testing.T) {
 	s := start(t)
 	s.seed(t)
+	s.seedSink(t)
 	id := s.seedExport(t)
 	methods := make(map[string][]string) // by pattern
 	for _, rt := range api.Routes() {

@@ -9,7 +9,8 @@
 // finds the response unwritten. error.go maps codes to statuses, alone.
 //
 // What another system keeps is behind the interfaces that the package
-// declares: [Log], [Vault], [Exports], [Evidence], [Authenticator] and [Tenants].
+// declares: [Log], [Vault], [Exports], [Sinks], [Evidence], [Authenticator] and
+// [Tenants].
 package api
 
 import (
@@ -33,6 +34,8 @@ const (
 	MaxDecodedBody = 16 << 20
 	// QueryTimeout is how long a query may take.
 	QueryTimeout = 10 * time.Second
+	// SinkTestTimeout is how long the test of a sink may take.
+	SinkTestTimeout = 20 * time.Second
 	// HeaderTimeout is how long a client may take to send the headers.
 	HeaderTimeout = 5 * time.Second
 	// ReadTimeout is how long a client may take to send the whole request.
@@ -76,12 +79,13 @@ type Tenants interface {
 	Lookup(id audit.TenantID) (partner string, ok bool)
 }
 
-// Config is what a [Server] is made of. Log, Vault, Exports, Evidence, Auth, Tenants,
+// Config is what a [Server] is made of. Log, Vault, Exports, Sinks, Evidence, Auth, Tenants,
 // CursorKey, Clock and Logger are required.
 type Config struct {
 	Log       Log
 	Vault     Vault
 	Exports   Exports
+	Sinks     Sinks
 	Evidence  Evidence
 	Auth      Authenticator
 	Tenants   Tenants

@@ -82,7 +82,7 @@ func checkEndpoint(member, text string, g *Guard) (string, error) {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		if !g.allowsPlain(u) {
+		if !g.AllowsPlain(u) {
 			return "", fmt.Errorf("open bucket: %s: http is for endpoints that the operator names: %w",
 				member, ErrAddress)
 		}

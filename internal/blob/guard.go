@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// Guard decides which addresses a bucket may have. It looks at the address
-// that a name resolved to, at each connection, so that a name which changes
-// its mind gains nothing. Public addresses are allowed; loopback, private,
-// shared, link-local, multicast and reserved ones are not, nor IPv6 addresses
-// that stand for such IPv4 ones. The zero Guard allows nothing more.
+// Guard decides which addresses a bucket, or whatever else is sent to, may
+// have. It looks at the address that a name resolved to, at each connection, so
+// that a name which changes its mind gains nothing. Public addresses are
+// allowed; loopback, private, shared, link-local, multicast and reserved ones
+// are not, nor IPv6 addresses that stand for such IPv4 ones. The zero Guard
+// allows nothing more.
 //
 // Requests use no proxy, follow no redirect, and TLS is 1.2 or later.
 type Guard struct {
@@ -101,8 +102,8 @@ func (g *Guard) names(hostport string) bool {
 	return slices.ContainsFunc(g.AllowEndpoints, func(e string) bool { return strings.EqualFold(e, hostport) })
 }
 
-// allowsPlain reports whether an endpoint may be asked without TLS.
-func (g *Guard) allowsPlain(u *url.URL) bool {
+// AllowsPlain reports whether an endpoint may be asked without TLS.
+func (g *Guard) AllowsPlain(u *url.URL) bool {
 	port := u.Port()
 	if port == "" {
 		port = "80"
@@ -118,12 +119,17 @@ const (
 	idleTimeout  = 30 * time.Second
 )
 
-// dial connects to HOST:PORT if the address that it has now is allowed.
-func (g *Guard) dial(ctx context.Context, network, hostport string) (net.Conn, error) {
+// DialContext connects to HOST:PORT if the address that it has now is allowed.
+func (g *Guard) DialContext(ctx context.Context, network, hostport string) (net.Conn, error) {
 	named := g.names(hostport)
 	d := net.Dialer{Timeout: dialTimeout, Resolver: g.Resolver,
 		Control: func(_, addr string, _ syscall.RawConn) error { return g.check(addr, named) }}
-	conn, err := d.DialContext(ctx, network, hostport)
+	return d.DialContext(ctx, network, hostport)
+}
+
+// dial is [Guard.DialContext] for connections on which something must move.
+func (g *Guard) dial(ctx context.Context, network, hostport string) (net.Conn, error) {
+	conn, err := g.DialContext(ctx, network, hostport)
 	if err != nil {
 		return nil, err
 	}
