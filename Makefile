@@ -17,7 +17,7 @@ lint:
 	go run $(STATICCHECK) ./...
 	go mod tidy -diff
 
-# The object stores that exports are tested against, into .parts/.
+# The object stores and the browser that the tests need, into .parts/.
 parts:
 	.ci/parts
 
@@ -26,10 +26,12 @@ unit: export SCAIVAULT_TEST_REQUIRE_PARTS = 1
 unit:
 	go test ./...
 
-# The pages in a real browser, held against the rules of accessibility; not part
-# of test.
-pages:
-	.ci/pages
+# The pages in a real browser, as in unit; pictures of them stay in .parts/shots.
+pages: export SCAIVAULT_TEST_REQUIRE_PARTS = 1
+pages: export SCAIVAULT_TEST_SHOTS = $(CURDIR)/.parts/shots
+pages: parts
+	mkdir -p $(SCAIVAULT_TEST_SHOTS)
+	go test -count=1 -v -run '^TestPagesInBrowser$$' ./cmd/scaivault-audit
 
 # The race detector needs a C compiler.
 race:

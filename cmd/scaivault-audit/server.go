@@ -125,7 +125,8 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		Checks:     s.checks(),
 	})
 	pages := ui.New(ui.Config{
-		Log: s.store, Exports: s.exports, Auth: authenticator, CursorKey: key,
+		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, CursorKey: key,
+		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
 		Clock: clock, Logger: logger, Version: build().Version,
 	})
 	s.http = api.NewHTTPServer(site(routes, pages), logger)

@@ -157,12 +157,17 @@ func (v *exportVerifier) readManifest() error {
 	if err != nil {
 		return missing(err, Unverifiable, name)
 	}
+	return v.checkManifest(text, signature)
+}
+
+// checkManifest verifies the signature of a manifest and decodes it.
+func (v *exportVerifier) checkManifest(text, signature []byte) (err error) {
 	v.report.Origin, err = verifyManifest(text, signature, v.Keys)
 	switch {
 	case errors.Is(err, errManifest):
 		return faultf(Tampered, v.name, "%v", err)
 	case err != nil:
-		return noteFault(name, err)
+		return noteFault(v.name+SignatureSuffix, err)
 	}
 	if v.manifest, err = decodeManifest(text); err != nil {
 		return faultf(Tampered, v.name, "%v", err)

@@ -161,7 +161,7 @@ func TestPostsNeedCSRF(t *testing.T) {
 	s := start(t)
 	b := s.signIn(t, "admin")
 	good := b.csrf("/ui/")
-	for _, target := range []string{"/ui/logout", "/ui/exports/new", "/ui/exports", "/ui/exports/exp_1/cancel"} {
+	for _, target := range []string{"/ui/logout", "/ui/evidence/verify", "/ui/tokens", "/ui/tokens/tok_1/revoke", "/ui/tenant", "/ui/exports/new", "/ui/exports", "/ui/exports/exp_1/cancel"} {
 		for name, try := range map[string]answer{
 			"none":            b.post(target, nil),
 			"malformed":       b.post(target, url.Values{"csrf": {"x"}}),

@@ -43,7 +43,7 @@ func (s *Server) drawer(p *page, st *state, id audit.EventID) *drawer {
 	err := error(audit.Errorf(audit.CodeEventNotFound, "no event has such an id"))
 	var r audit.Record
 	if id.Valid() {
-		r, err = s.Log.Event(p.r.Context(), p.who.Tenant, id, p.who.PathPrefixes)
+		r, err = s.Log.Event(p.r.Context(), p.tenant, id, p.who.PathPrefixes)
 	}
 	if err != nil {
 		x := s.explain(err)

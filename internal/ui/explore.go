@@ -162,11 +162,11 @@ func (s *Server) readRows(p *page, st *state, cursor string) (part rowsPart, err
 	q.Within = p.who.PathPrefixes
 	binding := q.Binding()
 	if cursor != "" {
-		if q.After, err = s.CursorKey.Open(cursor, p.who.Tenant, binding, p.now); err != nil {
+		if q.After, err = s.CursorKey.Open(cursor, p.tenant, binding, p.now); err != nil {
 			return part, err
 		}
 	}
-	found, err := s.Log.Query(p.r.Context(), p.who.Tenant, q)
+	found, err := s.Log.Query(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return part, err
 	}
@@ -179,7 +179,7 @@ func (s *Server) readRows(p *page, st *state, cursor string) (part rowsPart, err
 		part.Rows = append(part.Rows, x)
 	}
 	if found.Next != nil {
-		next := s.CursorKey.Seal(*found.Next, p.who.Tenant, binding, p.now)
+		next := s.CursorKey.Seal(*found.Next, p.tenant, binding, p.now)
 		part.More = "/ui/rows" + st.search("from", st.period.From.String(), "to", st.period.To.String(),
 			"range", "", "cursor", next)
 	}
@@ -191,7 +191,7 @@ func (s *Server) readRows(p *page, st *state, cursor string) (part rowsPart, err
 func (s *Server) whyEmpty(p *page, st *state) (*empty, error) {
 	q := audit.Query{Filter: st.query.Filter, Limit: 1}
 	q.From, q.To, q.Within = nil, nil, p.who.PathPrefixes
-	found, err := s.Log.Query(p.r.Context(), p.who.Tenant, q)
+	found, err := s.Log.Query(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return nil, err
 	}

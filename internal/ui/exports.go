@@ -54,11 +54,11 @@ func (s *Server) exports(p *page) error {
 	q := audit.ExportQuery{Limit: 50, Within: p.who.PathPrefixes}
 	if c := p.r.URL.Query().Get("cursor"); c != "" {
 		var err error
-		if q.After, err = s.CursorKey.Open(c, p.who.Tenant, q.Binding(), p.now); err != nil {
+		if q.After, err = s.CursorKey.Open(c, p.tenant, q.Binding(), p.now); err != nil {
 			return err
 		}
 	}
-	found, err := s.Exports.List(p.r.Context(), p.who.Tenant, q)
+	found, err := s.Exports.List(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Server) exports(p *page) error {
 		x.Rows = append(x.Rows, row)
 	}
 	if found.Next != nil {
-		x.More = "/ui/exports?cursor=" + s.CursorKey.Seal(*found.Next, p.who.Tenant, q.Binding(), p.now)
+		x.More = "/ui/exports?cursor=" + s.CursorKey.Seal(*found.Next, p.tenant, q.Binding(), p.now)
 	}
 	s.part(p, "exports", x)
 	return nil
@@ -81,7 +81,7 @@ func (s *Server) export(p *page) error {
 		return err
 	}
 	id := audit.ExportID(p.r.PathValue("id"))
-	e, err := s.Exports.Export(p.r.Context(), p.who.Tenant, id, p.who.PathPrefixes)
+	e, err := s.Exports.Export(p.r.Context(), p.tenant, id, p.who.PathPrefixes)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *Server) cancelExport(p *page) error {
 	if err := p.may(audit.ScopeExport); err != nil {
 		return err
 	}
-	e, err := s.Exports.Cancel(p.r.Context(), p.who.Tenant, p.caller(), audit.ExportID(p.r.PathValue("id")))
+	e, err := s.Exports.Cancel(p.r.Context(), p.tenant, p.caller(), audit.ExportID(p.r.PathValue("id")))
 	if err != nil {
 		return err
 	}

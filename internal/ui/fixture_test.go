@@ -70,7 +70,9 @@ type site struct {
 	*clock
 	*people
 	*store.Store
-	http *httptest.Server
+	notary notary
+	tokens tokens
+	http   *httptest.Server
 }
 
 func start(t *testing.T) *site { return open(t, httptest.NewServer) }
@@ -92,7 +94,11 @@ func open(t *testing.T, serve func(http.Handler) *httptest.Server) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.http = serve(ui.New(ui.Config{Log: s.Store, Exports: exports, Auth: s.people, Clock: s.Now, Logger: quiet}))
+	s.notary = newNotary(t, s.Store, s.clock)
+	s.tokens = newTokens(t, s.clock)
+	s.http = serve(ui.New(ui.Config{Tokens: s.tokens, Tenants: tenants{"tnt_a", "tnt_b", "tnt_c"},
+		Settings: []ui.Setting{{Name: "--listen", Value: "127.0.0.1:8480", Help: "Host and port."}},
+		Log:      s.Store, Exports: exports, Evidence: s.notary, Auth: s.people, Clock: s.Now, Logger: quiet}))
 	t.Cleanup(func() {
 		s.http.Close()
 		if err := s.Close(); err != nil {
@@ -106,12 +112,18 @@ func newPeople() *people {
 	person := func(tenant audit.TenantID, id audit.IdentityID, scopes ...audit.Scope) audit.Principal {
 		return audit.Principal{IdentityID: id, IdentityType: audit.TypeUser, Tenant: tenant, Scopes: scopes}
 	}
+	super := person("tnt_b", "user:sup", audit.Scopes()...)
+	super.Roles = []audit.Role{audit.RoleSuperAdmin}
+	boxed := person("tnt_a", "user:box", audit.Scopes()...)
+	boxed.PathPrefixes = []audit.Path{"prod/db"}
 	rows := person("tnt_a", "user:rose", audit.ScopeRead)
 	rows.PathPrefixes = []audit.Path{"prod/db"}
 	return &people{all: map[string]audit.Principal{
 		"reader": person("tnt_a", "user:ada", audit.ScopeRead),
 		"admin":  person("tnt_a", "user:root", audit.Scopes()...),
 		"writer": person("tnt_a", "sa:app", audit.ScopeWrite),
+		"super":  super,
+		"boxed":  boxed,
 		"other":  person("tnt_b", "user:bob", audit.Scopes()...),
 		"rows":   rows,
 	}}

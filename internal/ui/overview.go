@@ -14,6 +14,7 @@ type overviewPage struct {
 	Identities []share
 	Secrets    []share
 	Actions    []share
+	News       []option
 	Empty      bool
 }
 
@@ -45,6 +46,9 @@ func (s *Server) overview(p *page) error {
 	for _, name := range []string{"24h", "7d", "30d", "90d"} {
 		x.Ranges = append(x.Ranges, option{name, "/ui/overview?range=" + name, name == this.Name})
 	}
+	for _, k := range newsKinds {
+		x.News = append(x.News, option{Label: k.Title, URL: newsURL(k.Field, this.Name, 0)})
+	}
 	x.KPIs = totals(&now, &then)
 	x.fillTops(&now, &then, &st)
 	s.render(p.w, p.r, 200, "overview", x)
@@ -55,12 +59,14 @@ func (s *Server) overview(p *page) error {
 func totals(now, then *audit.Summary) []kpi {
 	return []kpi{
 		{Label: "Events", Value: number(now.TotalEvents), Delta: change(now.TotalEvents, then.TotalEvents),
-			Note: "from " + number(then.TotalEvents)},
+			Note: "from " + number(then.TotalEvents), Spark: newSpark(now.Timeline, false)},
 		{Label: "Failed", Value: number(now.FailedEvents), Fail: now.FailedEvents > 0,
-			Delta: change(now.FailedEvents, then.FailedEvents), Note: "from " + number(then.FailedEvents)},
+			Delta: change(now.FailedEvents, then.FailedEvents), Note: "from " + number(then.FailedEvents), Spark: newSpark(now.Timeline, true)},
 		{Label: "Failure rate", Value: percent(now.FailedEvents, now.TotalEvents),
 			Note: "from " + percent(then.FailedEvents, then.TotalEvents)},
-		{Label: "Actions", Value: number(uint64(len(now.ActionsBreakdown))), Note: "kinds of them"},
+		{Label: "Rotations", Value: number(now.ActionsBreakdown[audit.ActionRotate]),
+			Delta: change(now.ActionsBreakdown[audit.ActionRotate], then.ActionsBreakdown[audit.ActionRotate]),
+			Note:  "from " + number(then.ActionsBreakdown[audit.ActionRotate])},
 	}
 }
 
@@ -72,7 +78,7 @@ func (x *overviewPage) fillTops(now, then *audit.Summary, st *state) {
 		identities[c.IdentityID] = c.Count
 	}
 	for _, c := range now.TopIdentities {
-		b := share{Who: newIdentity(c.IdentityID, ""), URL: identityURL(c.IdentityID), Count: number(c.Count),
+		b := share{Spark: sparkURL(st, "identity_id", string(c.IdentityID)), Who: newIdentity(c.IdentityID, ""), URL: identityURL(c.IdentityID), Count: number(c.Count),
 			Percent: part(c.Count, now.TopIdentities[0].Count)}
 		b.compare(c.Count, identities[c.IdentityID], len(then.TopIdentities) < audit.MaxTop)
 		x.Identities = append(x.Identities, b)
@@ -82,7 +88,7 @@ func (x *overviewPage) fillTops(now, then *audit.Summary, st *state) {
 		paths[c.Path] = c.Count
 	}
 	for _, c := range now.TopResources {
-		b := share{Path: newPath(c.Path), URL: secretURL(c.Path), Count: number(c.Count),
+		b := share{Spark: sparkURL(st, "secret_path", string(c.Path)), Path: newPath(c.Path), URL: secretURL(c.Path), Count: number(c.Count),
 			Percent: part(c.Count, now.TopResources[0].Count)}
 		b.compare(c.Count, paths[c.Path], len(then.TopResources) < audit.MaxTop)
 		x.Secrets = append(x.Secrets, b)
@@ -90,10 +96,14 @@ func (x *overviewPage) fillTops(now, then *audit.Summary, st *state) {
 	x.Actions = actionShares(now.ActionsBreakdown, st)
 	for i := range x.Actions {
 		a := audit.Action(x.Actions[i].Label)
+		x.Actions[i].Spark = sparkURL(st, "action", x.Actions[i].Label)
 		x.Actions[i].compare(now.ActionsBreakdown[a], then.ActionsBreakdown[a], true)
 	}
 	x.Actions = x.Actions[:min(len(x.Actions), audit.DefaultTop)]
 }
+
+// sparkURL returns the address of the small chart of a value.
+func sparkURL(st *state, name, value string) string { return "/ui/spark" + st.search(name, value) }
 
 // compare says how a count changed; complete, that a count of 0 before is known.
 func (b *share) compare(now, before uint64, complete bool) {

@@ -21,8 +21,11 @@ type frame struct {
 	CSRF    string
 	Who     *identity
 	Tenant  audit.TenantID
+	Tenants []option // to switch to
 	Scopes  string
 	Export  bool // whether exports are shown
+	Admin   bool // whether tokens and settings are
+	Seal    seal
 	Now     audit.Time
 }
 
@@ -31,8 +34,11 @@ type page struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	session session
+	tenant  audit.TenantID // whose log is shown
 	who     *audit.Principal
 	now     time.Time
+	seal    seal
+	tenants []audit.TenantID // that the session may show; none if only its own
 }
 
 // member wraps a handler for those who are signed in.
@@ -46,6 +52,7 @@ func (s *Server) member(handle func(*page) error) http.HandlerFunc {
 			s.refuse(p, err)
 			return
 		}
+		p.seal = newSeal(s.Evidence.Sealed(p.tenant), audit.TimeOf(p.now))
 		if err := handle(p); err != nil {
 			s.fail(p, err)
 		}
@@ -74,10 +81,17 @@ func (s *Server) admit(p *page) (err error) {
 		}
 		return err
 	}
+	if err := s.choose(p); err != nil {
+		return err
+	}
 	if p.r.Method == http.MethodGet || p.r.Method == http.MethodHead {
 		return nil
 	}
-	p.r.Body = http.MaxBytesReader(p.w, p.r.Body, maxForm)
+	most := int64(maxForm)
+	if p.r.URL.Path == verifyURL {
+		most = MaxVerified
+	}
+	p.r.Body = http.MaxBytesReader(p.w, p.r.Body, most)
 	if foreign(p.r) || !p.session.csrf.unmasks(p.r.PostFormValue("csrf")) {
 		return errForged
 	}
@@ -129,11 +143,16 @@ func (p *page) frame(title, section string) frame {
 	for _, s := range p.who.Scopes {
 		scopes = append(scopes, string(s))
 	}
-	return frame{
+	f := frame{
 		Title: title, Section: section, Theme: theme(p.r), CSRF: p.session.csrf.mask(),
-		Who: newIdentity(p.who.IdentityID, p.who.IdentityType), Tenant: p.who.Tenant,
-		Scopes: strings.Join(scopes, ", "), Export: p.who.May(audit.ScopeExport), Now: audit.TimeOf(p.now),
+		Who: newIdentity(p.who.IdentityID, p.who.IdentityType), Tenant: p.tenant, Seal: p.seal,
+		Scopes: strings.Join(scopes, ", "), Export: p.who.May(audit.ScopeExport),
+		Admin: p.who.May(audit.ScopeAdmin), Now: audit.TimeOf(p.now),
 	}
+	for _, t := range p.tenants {
+		f.Tenants = append(f.Tenants, option{Label: string(t), On: t == p.tenant})
+	}
+	return f
 }
 
 // theme returns the scheme that the browser's user chose.

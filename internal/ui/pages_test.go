@@ -15,7 +15,8 @@ import (
 
 // everyPage are the pages of somebody with all scopes.
 var everyPage = []string{"/ui/", "/ui/?range=90d", "/ui/?range=90d&success=false&order=asc", "/ui/rows?range=90d",
-	"/ui/suggest?q=a", "/ui/overview", "/ui/overview?range=7d", "/ui/secrets/prod/db", "/ui/identities/user:ada",
+	"/ui/suggest?q=a", "/ui/overview", "/ui/overview?range=7d", "/ui/paths", "/ui/paths?under=prod/db", "/ui/evidence", "/ui/tokens", "/ui/settings",
+	"/ui/spark?range=90d&action=read", "/ui/new?field=identity_id&range=90d", "/ui/new?field=secret_path", "/ui/new?field=source_ip", "/ui/secrets/prod/db", "/ui/identities/user:ada",
 	"/ui/identities/user:ada/worklist.csv", "/ui/exports", "/ui/exports/new?action=read", "/ui/?event=log_nope"}
 
 func TestPages(t *testing.T) {
@@ -65,6 +66,10 @@ func checkMarkup(t *testing.T, target, body string) {
 		kind := z.Next()
 		if kind == html.ErrorToken {
 			return
+		}
+		if kind == html.TextToken && strings.ContainsAny(string(z.Text()), "\u202a\u202b\u202d\u202e\u2066\u2067\u2068") {
+			t.Errorf("%s: text that turns what is around it", target)
+			continue
 		}
 		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
 			continue

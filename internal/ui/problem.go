@@ -63,7 +63,10 @@ func (s *Server) fail(p *page, err error) {
 	x := s.explain(err)
 	name := "failed"
 	if p.fragment() {
-		name = "failed-part"
+		name = "problem-part"
+		if p.r.Header.Get("HX-Target") == "explore" {
+			name = "failed-part"
+		}
 	}
 	s.render(p.w, p.r, x.Status, name, &failedPage{p.frame(x.Head, ""), x})
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/scaivault/audit"
 )
 
 // Limits of sessions.
@@ -25,6 +27,7 @@ const (
 // each request can ask whether it is still good; the browser never has it.
 type session struct {
 	token         string
+	tenant        audit.TenantID // that was chosen; "" for the token's own
 	csrf          secret
 	created, seen time.Time
 }
@@ -80,6 +83,15 @@ func (s *sessions) find(id string) (session, bool) {
 	}
 	x.seen = now
 	return *x, true
+}
+
+// show lets a session show the log of a tenant.
+func (s *sessions) show(id string, tenant audit.TenantID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.byID[id]; x != nil {
+		x.tenant = tenant
+	}
 }
 
 // end ends a session.

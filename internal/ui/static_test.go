@@ -46,6 +46,45 @@ func TestVendor(t *testing.T) {
 	}
 }
 
+// TestVendorIsWhatWasReleased compares them with the packages that they come
+// from, as .ci/parts installs them.
+func TestVendorIsWhatWasReleased(t *testing.T) {
+	dir, modules := "static/vendor", "../../.parts/pages/node_modules"
+	list, err := os.ReadFile(filepath.Join(dir, "VENDOR.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`@]+)@([^`]+)` \\| `([^`]+)` \\|").FindAllStringSubmatch(string(list), -1)
+	if len(rows) != 3 {
+		t.Fatalf("%d files are listed with their packages, want 3", len(rows))
+	}
+	for _, row := range rows {
+		file, name, version, path := row[1], row[2], row[3], row[4]
+		about, err := os.ReadFile(filepath.Join(modules, name, "package.json"))
+		if err != nil {
+			skip := t.Skipf
+			if os.Getenv("SCAIVAULT_TEST_REQUIRE_PARTS") == "1" {
+				skip = t.Fatalf
+			}
+			skip("NOT TESTED: %s is not installed: run `.ci/parts`, or `make test`, which does", name)
+		}
+		if want := `"version": "` + version + `"`; !bytes.Contains(about, []byte(want)) {
+			t.Errorf("the package %s that is installed has not %s", name, want)
+		}
+		released, err := os.ReadFile(filepath.Join(modules, name, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(ours, released) {
+			t.Errorf("%s is not %s of %s %s", file, path, name, version)
+		}
+	}
+}
+
 // maxFirstPage is what the first page may take in bytes, with all that it loads.
 const maxFirstPage = 120_000
 

@@ -61,7 +61,7 @@ func (s *Server) suggest(p *page) error {
 	} {
 		q := audit.ValuesQuery{Field: f.field, Contains: text, Limit: maxSuggested, Within: p.who.PathPrefixes}
 		q.Default(p.now)
-		found, err := s.Log.Values(p.r.Context(), p.who.Tenant, q)
+		found, err := s.Log.Values(p.r.Context(), p.tenant, q)
 		if err != nil {
 			return err
 		}

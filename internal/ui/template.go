@@ -20,7 +20,7 @@ type templates struct{ set *template.Template }
 func parseTemplates() templates {
 	files, _ := fs.Sub(templateFiles, "templates") // cannot fail: the folder is embedded
 	funcs := template.FuncMap{
-		"number": number, "percent": percent, "size": size, "plural": plural,
+		"number": number, "percent": percent, "size": size, "plural": plural, "visible": visible,
 	}
 	return templates{template.Must(template.New("").Funcs(funcs).ParseFS(files, "*.html"))}
 }

@@ -59,7 +59,7 @@ func interval(from, to audit.Time) (width audit.Time, name string) {
 func (s *Server) summarize(p *page, f audit.Filter, width audit.Time, top int) (audit.Summary, error) {
 	f.Within = p.who.PathPrefixes
 	q := audit.SummaryQuery{Filter: f, Interval: width, Top: top}
-	return s.Log.Summary(p.r.Context(), p.who.Tenant, q)
+	return s.Log.Summary(p.r.Context(), p.tenant, q)
 }
 
 // newChart makes the chart of a timeline. st, if any, is what zooming changes.

@@ -15,6 +15,7 @@ type kpi struct {
 	Label, Value, Unit, Note string
 	Delta                    string // stands out before the note
 	Fail                     bool
+	Spark                    *spark // nil for none
 }
 
 // share is a bar of a list: how much of the whole a value is.
@@ -24,7 +25,8 @@ type share struct {
 	Path                    *secretPath
 	Percent                 int // of the longest bar
 	Delta                   string
-	New                     bool // whether there was none before
+	New                     bool   // whether there was none before
+	Spark                   string // address of its small chart
 }
 
 // access is a row of a table of who touched what.
@@ -126,7 +128,7 @@ func (s *Server) secret(p *page) error {
 		return err
 	}
 	q := audit.Query{Filter: audit.Filter{SecretPath: path, Within: p.who.PathPrefixes}, Limit: trailRows}
-	t, err := s.Log.Secret(p.r.Context(), p.who.Tenant, q)
+	t, err := s.Log.Secret(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (s *Server) secret(p *page) error {
 		Value: number(uint64(t.Summary.UniqueIdentities)), Note: "touched it"})
 	x.Actions = actionShares(t.Summary.ActionsBreakdown, &st)
 	aq := audit.AccessQuery{Filter: q.Filter, Limit: accessRows}
-	found, err := s.Log.Accesses(p.r.Context(), p.who.Tenant, aq)
+	found, err := s.Log.Accesses(p.r.Context(), p.tenant, aq)
 	if err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ func (s *Server) identity(p *page) error {
 		return err
 	}
 	q := audit.Query{Filter: audit.Filter{IdentityID: id, Within: p.who.PathPrefixes}, Limit: trailRows}
-	t, err := s.Log.Identity(p.r.Context(), p.who.Tenant, q)
+	t, err := s.Log.Identity(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return err
 	}

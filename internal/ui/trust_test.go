@@ -26,6 +26,7 @@ func TestHostileValuesStayText(t *testing.T) {
 	escaped := url.PathEscape(string(who))
 	for _, target := range []string{"/ui/", "/ui/?event=log_0000000000000000", "/ui/?event=log_0000000000000001",
 		"/ui/suggest?q=a", "/ui/suggest?q=%3Cscript", "/ui/identities/" + escaped, "/ui/overview",
+		"/ui/new?field=identity_id", "/ui/new?field=secret_path", "/ui/paths?under=a", "/ui/proof?id=log_0000000000000000",
 		"/ui/secrets/" + strings.ReplaceAll(url.PathEscape(string(path)), "%2F", "/"),
 		"/ui/?identity_id=" + url.QueryEscape(string(who)), "/ui/?extra.x=" + url.QueryEscape(probe),
 		"/ui/exports/new?identity_id=" + url.QueryEscape(string(who)),
@@ -37,6 +38,7 @@ func TestHostileValuesStayText(t *testing.T) {
 		}
 		checkHeaders(t, target, b.get(target))
 	}
+	wantText(t, b.page("/ui/"), "⟨U&#43;202E⟩") // who turns text around is seen to
 	for _, target := range []string{"/ui/?q=" + url.QueryEscape(probe), "/ui/?" + url.QueryEscape(probe) + "=1",
 		"/ui/?action=" + url.QueryEscape(probe), "/ui/signin?next=" + url.QueryEscape("/ui/"+probe)} {
 		checkHeaders(t, target, b.get(target))
@@ -61,7 +63,8 @@ func TestRowScope(t *testing.T) {
 	s := start(t)
 	s.add(t, "tnt_a", s.event("user:in", "prod/db/k"), s.event("user:out", "prod/web/k"), s.event("user:null", ""))
 	b := s.signIn(t, "rows")
-	for _, target := range []string{"/ui/", "/ui/rows", "/ui/suggest?q=user", "/ui/overview"} {
+	for _, target := range []string{"/ui/", "/ui/rows", "/ui/suggest?q=user", "/ui/overview",
+		"/ui/new?field=identity_id"} {
 		wantText(t, b.page(target), "user:</i>in", "!user:</i>out", "!user:</i>null")
 	}
 	wantText(t, b.page("/ui/"), ">1</span> events")

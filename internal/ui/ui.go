@@ -52,11 +52,16 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (*audit.Principal, error)
 }
 
-// Config is what a [Server] is made of; all members but Version are required.
+// Config is what a [Server] is made of; all members but Version and Settings
+// are required.
 type Config struct {
 	Log       Log
 	Exports   Exports
+	Evidence  Evidence
 	Auth      Authenticator
+	Tokens    Tokens
+	Tenants   Tenants
+	Settings  []Setting // how the server was started
 	CursorKey audit.CursorKey
 	Clock     func() time.Time
 	Logger    *slog.Logger
@@ -87,12 +92,25 @@ func New(c Config) *Server {
 		"GET /ui/identities/{id}":              s.identity,
 		"GET /ui/identities/{id}/worklist.csv": s.worklistCSV,
 		"GET /ui/overview":                     s.overview,
+		"GET /ui/spark":                        s.spark,
+		"GET /ui/new":                          s.news,
+		"GET /ui/paths":                        s.paths,
+		"GET /ui/evidence":                     s.evidence,
+		"GET /ui/evidence/checkpoint":          s.checkpointFile,
+		"GET /ui/evidence/keys":                s.keysFile,
+		"GET /ui/proof":                        s.prove,
+		"POST " + verifyURL:                    s.verify,
 		"GET /ui/exports":                      s.exports,
 		"GET /ui/exports/new":                  s.wizard,
 		"POST /ui/exports/new":                 s.plan,
 		"POST /ui/exports":                     s.createExport,
 		"GET /ui/exports/{id}":                 s.export,
 		"POST /ui/exports/{id}/cancel":         s.cancelExport,
+		"GET /ui/tokens":                       s.tokens,
+		"POST /ui/tokens":                      s.createToken,
+		"POST /ui/tokens/{id}/revoke":          s.revokeToken,
+		"GET /ui/settings":                     s.settings,
+		"POST /ui/tenant":                      s.switchTenant,
 		"POST /ui/logout":                      s.signout,
 		"/ui/":                                 s.missing,
 	} {

@@ -15,6 +15,7 @@ type when struct {
 	Milli string // .281
 	ISO   string
 	Full  string // 2026-11-23 14:32:04.281000 UTC
+	Day   string // Nov 23, 2026
 }
 
 func newWhen(t, now audit.Time) when {
@@ -25,7 +26,7 @@ func newWhen(t, now audit.Time) when {
 	}
 	return when{
 		Rel: ago(t, now), Abs: std.Format(abs), Milli: std.Format(".000"), ISO: t.String(),
-		Full: std.Format("2006-01-02 15:04:05.000000") + " UTC",
+		Full: std.Format("2006-01-02 15:04:05.000000") + " UTC", Day: std.Format("Jan 2, 2006"),
 	}
 }
 

@@ -77,7 +77,7 @@ func (s *Server) plan(p *page) error {
 	wanted, x, err := p.wanted()
 	if err == nil {
 		var plan audit.ExportPlan
-		if plan, err = s.Exports.Plan(p.r.Context(), p.who.Tenant, p.caller(), wanted); err == nil {
+		if plan, err = s.Exports.Plan(p.r.Context(), p.tenant, p.caller(), wanted); err == nil {
 			x.Plan = &planView{number(plan.EstimatedRecords), size(plan.EstimatedBytes),
 				number(plan.EstimatedParts), plan.Checks, true}
 			for _, c := range plan.Checks {
@@ -95,7 +95,7 @@ func (s *Server) createExport(p *page) error {
 	wanted, x, err := p.wanted()
 	if err == nil {
 		var e audit.Export
-		if e, _, err = s.Exports.Create(p.r.Context(), p.who.Tenant, p.caller(), wanted); err == nil {
+		if e, _, err = s.Exports.Create(p.r.Context(), p.tenant, p.caller(), wanted); err == nil {
 			http.Redirect(p.w, p.r, exportURL(e.ID), http.StatusSeeOther)
 			return nil
 		}

@@ -30,7 +30,7 @@ func (s *Server) accesses(p *page, id audit.IdentityID, use func(*audit.Access) 
 	q := audit.AccessQuery{Limit: audit.MaxLimit}
 	q.IdentityID, q.Within = id, p.who.PathPrefixes
 	for {
-		found, err := s.Log.Accesses(p.r.Context(), p.who.Tenant, q)
+		found, err := s.Log.Accesses(p.r.Context(), p.tenant, q)
 		if err != nil {
 			return err
 		}

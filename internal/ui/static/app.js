@@ -3,6 +3,8 @@
 import { drawCharts } from './chart.js';
 import { suggestions } from './suggest.js';
 import { rows } from './rows.js';
+import { tree } from './tree.js';
+import { verification } from './verify.js';
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -84,7 +86,10 @@ document.addEventListener('pointerover', (e) => {
 addEventListener('scroll', () => $('.toolbar')?.classList.toggle('stuck', scrollY > 8), { passive: true });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => drawCharts(true));
 
+$('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); // where there is no room for all
 suggestions();
+tree();
+verification();
 rows.start();
 drawCharts();
 

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestPagesInBrowser walks through the pages in a real browser, against the real
+// program. What it needs is installed by .ci/parts. With SCAIVAULT_TEST_SHOTS it
+// leaves a picture of each page in that directory.
+func TestPagesInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser is slow")
+	}
+	modules, err := filepath.Abs("../../.parts/pages/node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, chromium := browserPart(t, "node"), browserPart(t, "chromium")
+	if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {
+		missingPart(t, "playwright-core")
+	}
+	exports := t.TempDir()
+	p := serve(t, nil, "--dev", "--export-dir", exports)
+	walk := exec.CommandContext(t.Context(), node, "testdata/pages/walk.mjs")
+	walk.Env = append(os.Environ(), "BASE="+p.url, "TOKEN="+p.token, "EXPORTS="+exports, "CHROMIUM="+chromium,
+		"MODULES="+modules+"/", "SHOTS="+os.Getenv("SCAIVAULT_TEST_SHOTS"))
+	walk.Stdout, walk.Stderr = t.Output(), t.Output()
+	if err := walk.Run(); err != nil {
+		t.Error("walk through the pages:", err)
+	}
+	p.end(t)
+}
+
+// browserPart returns the path of a program that the test needs.
+func browserPart(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missingPart(t, name)
+	}
+	return path
+}
+
+// missingPart skips a test that lacks something, loudly; where all parts are
+// required it fails.
+func missingPart(t *testing.T, name string) {
+	t.Helper()
+	skip := t.Skipf
+	if os.Getenv("SCAIVAULT_TEST_REQUIRE_PARTS") == "1" {
+		skip = t.Fatalf
+	}
+	skip("NOT TESTED: %s is not installed: run `.ci/parts`, or `make test`, which does", name)
+}
