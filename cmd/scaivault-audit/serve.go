@@ -29,6 +29,8 @@ type serveCommand struct {
 	Audience string `placeholder:"NAME" env:"AUDIENCE" help:"Audience that a JWT must name."`
 	JWKSURL  string `name:"jwks-url" placeholder:"URL" env:"JWKS_URL" help:"Its keys; by default it says where they are."`
 
+	loginSettings
+
 	RateLimitQueries int  `default:"1200" env:"RATE_LIMIT_QUERIES" help:"Queries of an identity per minute."`
 	RateLimitExports int  `default:"30" env:"RATE_LIMIT_EXPORTS" help:"Exports of an identity per minute."`
 	AllowFuture      bool `env:"ALLOW_FUTURE" help:"Take events over 24 hours ahead of the clock, for imports."`

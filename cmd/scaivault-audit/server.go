@@ -74,6 +74,10 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err != nil {
 		return nil, usageError{err}
 	}
+	login, err := c.loginSettings.open(c.Issuer)
+	if err != nil {
+		return nil, usageError{err}
+	}
 	s.warn()
 	key, err := cursorKey(disk, filepath.Join(c.Data, "cursor.key"))
 	if err != nil {
@@ -125,7 +129,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		Checks:     s.checks(),
 	})
 	pages := ui.New(ui.Config{
-		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, CursorKey: key,
+		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, Login: login, CursorKey: key,
 		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
 		Clock: clock, Logger: logger, Version: build().Version,
 	})

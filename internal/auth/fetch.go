@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 const (
@@ -48,6 +50,34 @@ func get(ctx context.Context, client *http.Client, where string) ([]byte, error)
 		return nil, fmt.Errorf("get %s: more than %d bytes", where, maxDocument)
 	}
 	return data, nil
+}
+
+// metadata is what an issuer says about itself.
+type metadata struct {
+	Issuer                string `json:"issuer"`
+	JWKSURI               string `json:"jwks_uri"`
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+}
+
+// discover fetches an issuer's metadata. That it names the issuer is required
+// by OpenID Connect Discovery 1.0, section 4.3.
+func discover(ctx context.Context, client *http.Client, issuer string) (m metadata, err error) {
+	where, err := url.JoinPath(issuer, ".well-known/openid-configuration")
+	if err != nil {
+		return m, err
+	}
+	data, err := get(ctx, client, where)
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("read %s: %w", where, err)
+	}
+	if m.Issuer != issuer {
+		return m, fmt.Errorf("read %s: it is of issuer %q, not %q", where, m.Issuer, issuer)
+	}
+	return m, nil
 }
 
 // checkURL asks for https, or http on a loopback host: whoever can change the

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -153,41 +152,20 @@ func (s *keySet) wait(ctx context.Context) error {
 func (s *keySet) ask(ctx context.Context) (map[string]key, error) {
 	where := s.url
 	if where == "" {
-		var err error
-		if where, err = s.discover(ctx); err != nil {
+		m, err := discover(ctx, s.client, s.issuer)
+		if err == nil {
+			err = checkURL("jwks_uri", m.JWKSURI)
+		}
+		if err != nil {
 			return nil, err
 		}
+		where = m.JWKSURI
 	}
 	data, err := get(ctx, s.client, where)
 	if err != nil {
 		return nil, err
 	}
 	return parseKeys(data)
-}
-
-// discover returns where the issuer's metadata says that its keys are. That
-// the metadata names the issuer is required by OpenID Connect Discovery 1.0,
-// section 4.3.
-func (s *keySet) discover(ctx context.Context) (string, error) {
-	where, err := url.JoinPath(s.issuer, ".well-known/openid-configuration")
-	if err != nil {
-		return "", err
-	}
-	data, err := get(ctx, s.client, where)
-	if err != nil {
-		return "", err
-	}
-	var metadata struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
-	}
-	if err := json.Unmarshal(data, &metadata); err != nil {
-		return "", fmt.Errorf("read %s: %w", where, err)
-	}
-	if metadata.Issuer != s.issuer {
-		return "", fmt.Errorf("read %s: it is of issuer %q, not %q", where, metadata.Issuer, s.issuer)
-	}
-	return metadata.JWKSURI, checkURL("jwks_uri", metadata.JWKSURI)
 }
 
 // parseKeys reads a JWK set. Keys for other purposes, or not good enough, are

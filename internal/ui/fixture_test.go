@@ -47,12 +47,18 @@ func (c *clock) Advance(d time.Duration) {
 type people struct {
 	mu  sync.Mutex
 	all map[string]audit.Principal
+	// expired are names whose tokens were good once.
+	expired []string
 }
 
 func (p *people) Authenticate(_ context.Context, bearer string) (*audit.Principal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	x, ok := p.all[strings.TrimPrefix(bearer, "tok_")]
+	name := strings.TrimPrefix(bearer, "tok_")
+	if slices.Contains(p.expired, name) {
+		return nil, audit.Errorf(audit.CodeTokenExpired, "the token expired")
+	}
+	x, ok := p.all[name]
 	if !ok {
 		return nil, audit.Errorf(audit.CodeTokenRevoked, "the token was revoked")
 	}
@@ -77,7 +83,7 @@ type site struct {
 
 func start(t *testing.T) *site { return open(t, httptest.NewServer) }
 
-func open(t *testing.T, serve func(http.Handler) *httptest.Server) *site {
+func open(t *testing.T, serve func(http.Handler) *httptest.Server, options ...func(*ui.Config)) *site {
 	t.Helper()
 	s := &site{clock: &clock{now: time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)}, people: newPeople()}
 	quiet := slog.New(slog.DiscardHandler)
@@ -96,9 +102,13 @@ func open(t *testing.T, serve func(http.Handler) *httptest.Server) *site {
 	}
 	s.notary = newNotary(t, s.Store, s.clock)
 	s.tokens = newTokens(t, s.clock)
-	s.http = serve(ui.New(ui.Config{Tokens: s.tokens, Tenants: tenants{"tnt_a", "tnt_b", "tnt_c"},
+	c := ui.Config{Tokens: s.tokens, Tenants: tenants{"tnt_a", "tnt_b", "tnt_c"},
 		Settings: []ui.Setting{{Name: "--listen", Value: "127.0.0.1:8480", Help: "Host and port."}},
-		Log:      s.Store, Exports: exports, Evidence: s.notary, Auth: s.people, Clock: s.Now, Logger: quiet}))
+		Log:      s.Store, Exports: exports, Evidence: s.notary, Auth: s.people, Clock: s.Now, Logger: quiet}
+	for _, o := range options {
+		o(&c)
+	}
+	s.http = serve(ui.New(c))
 	t.Cleanup(func() {
 		s.http.Close()
 		if err := s.Close(); err != nil {

@@ -72,7 +72,13 @@ func (s *Server) admit(p *page) (err error) {
 	if p.session, ok = s.sessions.find(id); !ok {
 		return errNoSession
 	}
-	if p.who, err = s.Auth.Authenticate(p.r.Context(), p.session.token); err != nil {
+	p.who, err = s.Auth.Authenticate(p.r.Context(), p.session.token)
+	if audit.ErrorCode(err) == audit.CodeTokenExpired && p.session.refresh != "" {
+		if p.session, err = s.renew(p.r.Context(), id, p.session); err == nil {
+			p.who, err = s.Auth.Authenticate(p.r.Context(), p.session.token)
+		}
+	}
+	if err != nil {
 		switch audit.ErrorCode(err) {
 		case audit.CodeTokenExpired, audit.CodeTokenRevoked, audit.CodeTokenInvalid,
 			audit.CodeAuthenticationRequired:

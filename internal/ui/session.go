@@ -27,6 +27,7 @@ const (
 // each request can ask whether it is still good; the browser never has it.
 type session struct {
 	token         string
+	refresh       string         // what renews the token; "" for none
 	tenant        audit.TenantID // that was chosen; "" for the token's own
 	csrf          secret
 	created, seen time.Time
@@ -44,7 +45,7 @@ func newSessions(clock func() time.Time) *sessions {
 }
 
 // create returns the id of a new session.
-func (s *sessions) create(token string) string {
+func (s *sessions) create(token, refresh string) string {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *sessions) create(token string) string {
 		delete(s.byID, s.idlest())
 	}
 	id := newSecret().String()
-	s.byID[id] = &session{token: token, csrf: newSecret(), created: now, seen: now}
+	s.byID[id] = &session{token: token, refresh: refresh, csrf: newSecret(), created: now, seen: now}
 	return id
 }
 
@@ -91,6 +92,15 @@ func (s *sessions) show(id string, tenant audit.TenantID) {
 	defer s.mu.Unlock()
 	if x := s.byID[id]; x != nil {
 		x.tenant = tenant
+	}
+}
+
+// keep gives a session a newer token, and what renews that.
+func (s *sessions) keep(id, token, refresh string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.byID[id]; x != nil {
+		x.token, x.refresh = token, refresh
 	}
 }
 
@@ -141,8 +151,9 @@ func (s secret) unmasks(text string) bool {
 // host set them (RFC 6265bis, section 4.1.3.2).
 const (
 	sessionCookie = "scaivault_audit"
-	doorCookie    = "scaivault_audit_door" // the CSRF token of whoever has no session yet
-	themeCookie   = "theme"                // set by the script, light or dark
+	doorCookie    = "scaivault_audit_door"  // the CSRF token of whoever has no session yet
+	loginCookie   = "scaivault_audit_login" // a sign-in at the identity provider
+	themeCookie   = "theme"                 // set by the script, light or dark
 	hostPrefix    = "__Host-"
 )
 

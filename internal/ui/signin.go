@@ -18,6 +18,7 @@ type door struct {
 	Next    string // where to go then, a target below /ui/
 	Host    string
 	Version string
+	Login   string // host of the identity provider; "" for none
 	Problem string
 	Ended   bool // a session ended
 }
@@ -33,11 +34,15 @@ func (s *Server) showDoor(w http.ResponseWriter, r *http.Request, status int, pr
 		csrf = newSecret()
 		http.SetCookie(w, cookie(r, doorCookie, csrf.String()))
 	}
-	s.render(w, r, status, "signin", &door{
+	d := &door{
 		frame: frame{Title: "Sign in", Theme: theme(r), CSRF: csrf.mask()},
 		Next:  target(r.FormValue("next")), Host: r.Host, Version: s.Version,
 		Problem: problem, Ended: problem == "" && r.FormValue("ended") != "",
-	})
+	}
+	if s.Login != nil {
+		d.Login = s.Login.Host()
+	}
+	s.render(w, r, status, "signin", d)
 }
 
 // doorSecret returns the CSRF token of a browser without a session, from its
@@ -68,11 +73,16 @@ func (s *Server) signin(w http.ResponseWriter, r *http.Request) {
 		s.showDoor(w, r, status, problem)
 		return
 	}
+	s.begin(w, r, token, "", r.PostFormValue("next"))
+}
+
+// begin begins a session and leads to where the browser wanted to go.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, token, refresh, next string) {
 	if old := readCookie(r, sessionCookie); old != "" {
 		s.sessions.end(old) // a new session has a new id: nobody can have planted it
 	}
-	http.SetCookie(w, cookie(r, sessionCookie, s.sessions.create(token)))
-	http.Redirect(w, r, target(r.PostFormValue("next")), http.StatusSeeOther)
+	http.SetCookie(w, cookie(r, sessionCookie, s.sessions.create(token, refresh)))
+	http.Redirect(w, r, target(next), http.StatusSeeOther)
 }
 
 // refusal says why a token does not open the door.

@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/scaivault/audit"
 )
 
@@ -52,13 +54,14 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (*audit.Principal, error)
 }
 
-// Config is what a [Server] is made of; all members but Version and Settings
-// are required.
+// Config is what a [Server] is made of; all members but Version, Settings and
+// Login are required.
 type Config struct {
 	Log       Log
 	Exports   Exports
 	Evidence  Evidence
 	Auth      Authenticator
+	Login     Login // nil if there is no identity provider to sign in at
 	Tokens    Tokens
 	Tenants   Tenants
 	Settings  []Setting // how the server was started
@@ -75,6 +78,7 @@ type Server struct {
 	pages    templates
 	assets   map[string]asset
 	sessions *sessions
+	renewals singleflight.Group
 }
 
 // New returns a server.
@@ -84,6 +88,10 @@ func New(c Config) *Server {
 	s.mux.HandleFunc("GET /ui/static/{file...}", s.static)
 	s.mux.HandleFunc("GET /ui/signin", s.signinPage)
 	s.mux.HandleFunc("POST /ui/signin", s.signin)
+	if c.Login != nil {
+		s.mux.HandleFunc("GET /ui/signin/provider", s.login)
+		s.mux.HandleFunc("GET "+LoginDone, s.loggedIn)
+	}
 	for pattern, handle := range map[string]func(*page) error{
 		"GET /ui/{$}":                          s.explore,
 		"GET /ui/rows":                         s.rows,
