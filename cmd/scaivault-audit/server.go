@@ -111,6 +111,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if s.sinks, err = c.openSinks(disk, s.store, credentials, clock, logger); err != nil {
 		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
 	}
+	drain := make(chan struct{})
 	routes := api.New(api.Config{
 		Log:        s.store,
 		Vault:      s.vault,
@@ -126,15 +127,16 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 		QueryRate:  c.RateLimitQueries,
 		ExportRate: c.RateLimitExports,
 		AnyFuture:  c.AllowFuture,
+		Drain:      drain,
 		Checks:     s.checks(),
 	})
 	pages := ui.New(ui.Config{
 		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, Login: login, CursorKey: key,
 		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
-		Clock: clock, Logger: logger, Version: build().Version,
+		Clock: clock, Logger: logger, Version: build().Version, Drain: drain,
 	})
 	s.http = api.NewHTTPServer(site(routes, pages), logger)
-	s.http.RegisterOnShutdown(routes.EndStreams)
+	s.http.RegisterOnShutdown(func() { close(drain) })
 	return s, nil
 }
 

@@ -129,7 +129,6 @@ type service struct {
 	log  *reference // unless an option has put another log in its place
 	addr string
 
-	server  *api.Server
 	exports *export.Manager
 	intake  *source.Intake
 	out     *bytes.Buffer // its log; read after the server is closed, or see lines
@@ -142,7 +141,6 @@ func start(t *testing.T, options ...func(*api.Config)) *service {
 	s.log = newReference(s.Now)
 	server := newServer(s.log, s.Now, s.out, append(options, s.withIntake(t))...)
 	s.http = httptest.NewUnstartedServer(nil)
-	s.server = server
 	s.Log, s.exports = server.Log, server.Exports.(*export.Manager)
 	s.http.Config = api.NewHTTPServer(server, server.Logger)
 	s.http.Start()

@@ -99,6 +99,9 @@ type Config struct {
 	// AnyFuture accepts events whose time lies more than [audit.MaxFuture]
 	// ahead: a switch for imports.
 	AnyFuture bool
+	// Drain is closed when the server goes away: it ends the streams, for which
+	// a server that finishes its requests would wait in vain. nil ends none.
+	Drain <-chan struct{}
 	// Checks are what /v1/health/ready asks, in this order.
 	Checks []Check
 }
@@ -108,7 +111,7 @@ type Server struct {
 	Config
 	routes  []route
 	limits  map[class]*limiter
-	streams *streams
+	streams streams
 	started time.Time
 }
 
@@ -123,7 +126,7 @@ func New(c Config) *Server {
 			streaming: asked,
 			exports:   newLimiter(c.ExportRate, DefaultExportRate),
 		},
-		streams: newStreams(),
+		streams: streams{count: make(map[caller]int)},
 		started: c.Clock(),
 	}
 }

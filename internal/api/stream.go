@@ -24,21 +24,11 @@ const (
 	streamPage = 500
 )
 
-// streams bounds and ends the streams of a server.
+// streams bounds the streams of a server.
 type streams struct {
-	end   chan struct{} // closed when the server goes away
-	once  sync.Once
 	mu    sync.Mutex // guards count
 	count map[caller]int
 }
-
-func newStreams() *streams {
-	return &streams{end: make(chan struct{}), count: make(map[caller]int)}
-}
-
-// EndStreams ends every open stream, so that a server which drains its
-// requests does not wait for those that have no end.
-func (s *Server) EndStreams() { s.streams.once.Do(func() { close(s.streams.end) }) }
 
 // enter counts a stream of c and returns how to leave, or false if there are
 // too many.
@@ -139,7 +129,7 @@ func (f *feed) run() {
 	defer cancel()
 	go func() {
 		select {
-		case <-f.server.streams.end:
+		case <-f.server.Drain:
 			cancel()
 		case <-ctx.Done():
 		}

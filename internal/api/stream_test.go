@@ -211,8 +211,9 @@ func TestStreamsAreBounded(t *testing.T) {
 }
 
 func TestStreamsEndWithTheServer(t *testing.T) {
-	s := start(t)
-	s.http.Config.RegisterOnShutdown(s.server.EndStreams)
+	drain := make(chan struct{})
+	s := start(t, func(c *api.Config) { c.Drain = drain })
+	s.http.Config.RegisterOnShutdown(func() { close(drain) })
 	st := s.follow(t, "reader", "", "")
 	if err := s.http.Config.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

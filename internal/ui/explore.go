@@ -28,6 +28,7 @@ type explorePage struct {
 	Problem *problem
 	Empty   *empty
 	Wizard  string // of an export of these events
+	Live    string // of a live tail; "" for a range that has ended
 	Typed   string // what could not be read as a filter
 }
 
@@ -108,6 +109,9 @@ func (x *explorePage) bar(st *state) {
 		x.Ranges = append(x.Ranges, option{r.title(), to, name == st.period.Name})
 	}
 	x.FailURL = st.url("success", "false")
+	if st.period.Name != "" {
+		x.Live = "/ui/stream" + st.search()
+	}
 	x.Wizard = "/ui/exports/new" + st.search(within(st.period.From, st.period.To)...)
 }
 

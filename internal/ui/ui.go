@@ -34,6 +34,10 @@ type Log interface {
 	Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (audit.AccessPage, error)
 	Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error)
 	Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error)
+	// Size is the first index that no event has; Wait returns it once it is
+	// larger than size.
+	Size(tenant audit.TenantID) uint64
+	Wait(ctx context.Context, tenant audit.TenantID, size uint64) (uint64, error)
 }
 
 // Exports is what the pages ask of the jobs that write events into buckets.
@@ -54,8 +58,8 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (*audit.Principal, error)
 }
 
-// Config is what a [Server] is made of; all members but Version, Settings and
-// Login are required.
+// Config is what a [Server] is made of; all members but Version, Settings,
+// Login and Drain are required.
 type Config struct {
 	Log       Log
 	Exports   Exports
@@ -69,6 +73,8 @@ type Config struct {
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string // shown at the door
+	// Drain is closed when the server goes away: live tails end.
+	Drain <-chan struct{}
 }
 
 // Server answers everything below /ui/. It is an [http.Handler].
@@ -88,6 +94,7 @@ func New(c Config) *Server {
 	s.mux.HandleFunc("GET /ui/static/{file...}", s.static)
 	s.mux.HandleFunc("GET /ui/signin", s.signinPage)
 	s.mux.HandleFunc("POST /ui/signin", s.signin)
+	s.mux.HandleFunc("GET /ui/stream", s.live)
 	if c.Login != nil {
 		s.mux.HandleFunc("GET /ui/signin/provider", s.login)
 		s.mux.HandleFunc("GET "+LoginDone, s.loggedIn)

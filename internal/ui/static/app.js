@@ -3,6 +3,7 @@
 import { drawCharts } from './chart.js';
 import { suggestions } from './suggest.js';
 import { rows } from './rows.js';
+import { live } from './live.js';
 import { tree } from './tree.js';
 import { verification } from './verify.js';
 
@@ -91,6 +92,7 @@ suggestions();
 tree();
 verification();
 rows.start();
+live.listen();
 drawCharts();
 
 // htmx says of each new element that it has settled; once a frame is enough.
@@ -102,6 +104,7 @@ document.body.addEventListener('htmx:afterSettle', (e) => {
   requestAnimationFrame(() => {
     drawCharts();
     rows.settled();
+    live.settled();
     if (announce) say(($('.sumline')?.innerText || 'No event matches').replace(/\s+/g, ' '));
     due = announce = false;
   });
