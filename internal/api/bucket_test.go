@@ -35,6 +35,23 @@ func (l *reference) Scan(_ context.Context, tenant audit.TenantID, q audit.Query
 	}
 }
 
+// ScanLines yields the canonical lines of what Scan yields.
+func (l *reference) ScanLines(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[audit.Line, error] {
+	return func(yield func(audit.Line, error) bool) {
+		var text []byte
+		for r, err := range l.Scan(ctx, tenant, q) {
+			if err != nil {
+				yield(audit.Line{}, err)
+				return
+			}
+			text = r.AppendLine(text[:0])
+			if !yield(audit.Line{Text: text, Timestamp: r.Timestamp, Index: r.Index}, nil) {
+				return
+			}
+		}
+	}
+}
+
 // newExports returns the real exports over the server's log, whose buckets are
 // in memory. Nothing runs before a test says so.
 func newExports(c *api.Config) *export.Manager {

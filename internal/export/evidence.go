@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,13 +56,6 @@ func (d *document) proves() bool { return d.Signed && d.Export.Format == audit.F
 
 // proofKey returns the key of the proof of the next file.
 func (d *document) proofKey() string { return d.key(fmt.Sprintf("proof-%04d", len(d.Export.Files)+1)) }
-
-// prove adds the record that was appended to the unfinished file to its proof.
-func (w *writing) prove(r *audit.Record) {
-	if w.proof != nil {
-		w.proof.Add(r.Index, bytes.TrimSuffix(w.file.Line(), []byte{'\n'}))
-	}
-}
 
 // writeProof writes the proof of a file that is finished but for it.
 func (w *writing) writeProof(ctx context.Context, d *document) (*fileProof, error) {

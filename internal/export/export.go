@@ -37,6 +37,8 @@ type Log interface {
 	// behind the place and below the size in q.After. A record is valid until
 	// the next step. An error comes with nil and ends the walk.
 	Scan(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[*audit.Record, error]
+	// ScanLines is Scan for who wants canonical lines only.
+	ScanLines(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[audit.Line, error]
 }
 
 // Secrets has the credentials of destinations.

@@ -120,6 +120,24 @@ func (l *sliceLog) Scan(ctx context.Context, tenant audit.TenantID, q audit.Quer
 	}
 }
 
+// ScanLines yields the canonical lines of what Scan yields.
+func (l *sliceLog) ScanLines(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[audit.Line, error] {
+	return func(yield func(audit.Line, error) bool) {
+		var text []byte
+		for r, err := range l.Scan(ctx, tenant, q) {
+			if err != nil {
+				yield(audit.Line{}, err)
+				return
+			}
+			text = r.AppendLine(text[:0])
+			if !yield(audit.Line{Text: text, Timestamp: r.Timestamp, Index: r.Index}, nil) {
+				return
+			}
+			clear(text) // a line is valid until the next step
+		}
+	}
+}
+
 // fill appends events of the tenant, several at the same time and some late.
 func (l *sliceLog) fill(t *testing.T, tenant audit.TenantID, n int) {
 	t.Helper()

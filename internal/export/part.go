@@ -2,6 +2,7 @@ package export
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -61,6 +62,25 @@ func (p *PartWriter) Append(r *audit.Record) error {
 		return p.err
 	}
 	n, err := p.enc.append(r)
+	return p.added(n, r.Timestamp, err)
+}
+
+// AppendLine is Append for a part whose format is [audit.FormatJSONL]: what is
+// in it are canonical lines, byte for byte.
+func (p *PartWriter) AppendLine(line audit.Line) error {
+	if p.err != nil {
+		return p.err
+	}
+	t, ok := p.enc.(*text)
+	if !ok {
+		return p.fail(errors.New("the format has no lines"))
+	}
+	n, err := t.appendLine(line.Text)
+	return p.added(n, line.Timestamp, err)
+}
+
+// added counts an event that took so many bytes before compression.
+func (p *PartWriter) added(n int, at audit.Time, err error) error {
 	if err == nil {
 		p.longest = max(p.longest, n)
 		err = p.measure()
@@ -69,9 +89,9 @@ func (p *PartWriter) Append(r *audit.Record) error {
 		return p.fail(err)
 	}
 	if p.part.Records == 0 {
-		p.part.First = r.Timestamp
+		p.part.First = at
 	}
-	p.part.Last = r.Timestamp
+	p.part.Last = at
 	p.part.Records++
 	return nil
 }
@@ -88,15 +108,6 @@ func (p *PartWriter) measure() error {
 		return err
 	}
 	p.full = p.size-p.enc.most() < max(p.least, int64(p.longest))
-	return nil
-}
-
-// Line returns the latest event as the line or row that it became, with its end;
-// nil for Parquet. It is valid until the next Append.
-func (p *PartWriter) Line() []byte {
-	if t, ok := p.enc.(*text); ok {
-		return t.last
-	}
 	return nil
 }
 

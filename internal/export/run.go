@@ -133,13 +133,12 @@ type writing struct {
 func (w *writing) records(ctx context.Context, d *document) error {
 	defer w.discard()
 	w.written = d.Export.RecordCount
-	for r, err := range w.manager.Log.Scan(ctx, d.Tenant, d.query()) {
-		if err == nil {
-			err = w.append(ctx, r)
-		}
-		if err != nil {
-			return err
-		}
+	each := w.rows
+	if d.Export.Format == audit.FormatJSONL {
+		each = w.lines
+	}
+	if err := each(ctx, d); err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil || w.file == nil {
 		return err
@@ -147,17 +146,58 @@ func (w *writing) records(ctx context.Context, d *document) error {
 	return w.endFile(ctx)
 }
 
-func (w *writing) append(ctx context.Context, r *audit.Record) error {
-	if w.file == nil {
-		if err := w.beginFile(ctx); err != nil {
+// lines writes canonical lines, as the log has them, and proves them.
+func (w *writing) lines(ctx context.Context, d *document) error {
+	for line, err := range w.manager.Log.ScanLines(ctx, d.Tenant, d.query()) {
+		if err == nil {
+			err = w.ready(ctx)
+		}
+		if err == nil {
+			err = w.file.AppendLine(line)
+		}
+		if err != nil {
+			return err
+		}
+		if w.proof != nil {
+			w.proof.Add(line.Index, line.Text)
+		}
+		if err := w.added(ctx, position{line.Timestamp, line.Index}); err != nil {
 			return err
 		}
 	}
-	if err := w.file.Append(r); err != nil {
-		return err
+	return nil
+}
+
+// rows writes events in another format.
+func (w *writing) rows(ctx context.Context, d *document) error {
+	for r, err := range w.manager.Log.Scan(ctx, d.Tenant, d.query()) {
+		if err == nil {
+			err = w.ready(ctx)
+		}
+		if err == nil {
+			err = w.file.Append(r)
+		}
+		if err == nil {
+			err = w.added(ctx, position{r.Timestamp, r.Index})
+		}
+		if err != nil {
+			return err
+		}
 	}
-	w.prove(r)
-	w.last = position{r.Timestamp, r.Index}
+	return nil
+}
+
+// ready begins a file if there is none.
+func (w *writing) ready(ctx context.Context) error {
+	if w.file != nil {
+		return nil
+	}
+	return w.beginFile(ctx)
+}
+
+// added counts an event of the file, and ends a file that is full.
+func (w *writing) added(ctx context.Context, at position) error {
+	w.last = at
 	w.written++
 	w.inFile++
 	w.job.active.records.Store(w.written)

@@ -8,7 +8,6 @@ type text struct {
 	comp compressor
 	line func(dst []byte, r *audit.Record) []byte
 	buf  []byte
-	last []byte // the line of the latest event, in buf or where buf was
 	// slack is what compression may add to a buffer and to the end of the file.
 	slack int64
 }
@@ -36,8 +35,19 @@ func newText(
 func (t *text) append(r *audit.Record) (int, error) {
 	start := len(t.buf)
 	t.buf = t.line(t.buf, r)
-	t.last = t.buf[start:]
-	n := len(t.last)
+	return t.appended(start)
+}
+
+// appendLine appends a line as it is.
+func (t *text) appendLine(line []byte) (int, error) {
+	start := len(t.buf)
+	t.buf = append(append(t.buf, line...), '\n')
+	return t.appended(start)
+}
+
+// appended returns how much was appended since the buffer had that length.
+func (t *text) appended(start int) (int, error) {
+	n := len(t.buf) - start
 	if len(t.buf) >= textBuffer {
 		return n, t.settle()
 	}
