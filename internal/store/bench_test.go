@@ -24,7 +24,7 @@ const million = 1_000_000
 func BenchmarkAppend(b *testing.B) {
 	const writers, size = 4, 500
 	batches := slices.Collect(slices.Chunk(slices.Collect(sampleOf(200*size).Events()), size))
-	s := onDisk(b, b.TempDir())
+	s := atScale(b, b.TempDir())
 	defer s.Close()
 	var next atomic.Int64
 	b.ReportAllocs()
@@ -155,6 +155,16 @@ func sampleOf(n int) *sample.Generator {
 func onDisk(tb testing.TB, dir string) *store.Store {
 	tb.Helper()
 	s, err := store.Open(vfs.OS{}, dir, options())
+	check(tb, err)
+	return s
+}
+
+// atScale opens a store on disk that seals as a server does.
+func atScale(tb testing.TB, dir string) *store.Store {
+	tb.Helper()
+	opts := options()
+	opts.SealEvents = 0
+	s, err := store.Open(vfs.OS{}, dir, opts)
 	check(tb, err)
 	return s
 }

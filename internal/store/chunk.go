@@ -40,6 +40,26 @@ const (
 	numTexts
 )
 
+// nextChunk returns the chunk that follows others. The first one grows: hundreds
+// of tenants have little in memory. The others have room for all their rows.
+func nextChunk(before []*chunk) *chunk {
+	if len(before) == 0 {
+		return new(chunk)
+	}
+	const spare = 8 // one part in so many more text than the one before
+	last := before[len(before)-1]
+	c := &chunk{
+		times: make([]audit.Time, 0, chunkRows), received: make([]audit.Time, 0, chunkRows),
+		duration: make([]int32, 0, chunkRows), outcomes: make([]bool, 0, chunkRows),
+		text: make([]byte, 0, len(last.text)+len(last.text)/spare),
+		ends: make([]uint32, 0, numTexts*chunkRows), order: make([]uint16, 0, cap(last.order)),
+	}
+	for col := range c.codes {
+		c.codes[col] = make([]uint32, 0, chunkRows)
+	}
+	return c
+}
+
 func (c *chunk) len() int { return len(c.times) }
 
 // add appends a row.

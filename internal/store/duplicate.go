@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -15,10 +16,47 @@ type verdict struct {
 	code       audit.Code
 }
 
+// looked is what the segments that a log had before its lock was taken say of
+// the ids of a batch. To read them may take the time of a disk.
+type looked struct {
+	segments map[*segment]bool // nil if no event of the batch has an id
+	known    map[int]*audit.Event
+	err      error
+}
+
+// look looks the ids of a batch up in the log's segments. The caller does not
+// hold the log's lock.
+func (l *tenantLog) look(b *audit.Batch) looked {
+	var in looked
+	if !slices.ContainsFunc(b.Events, func(e audit.Event) bool { return e.ID != "" }) {
+		return in
+	}
+	l.mu.RLock()
+	segments := l.segments
+	for _, s := range segments {
+		s.hold()
+	}
+	l.mu.RUnlock()
+	in.segments, in.known = make(map[*segment]bool, len(segments)), make(map[int]*audit.Event)
+	for i := range b.Events {
+		if e := &b.Events[i]; e.ID != "" && in.err == nil {
+			var known *audit.Event
+			if known, in.err = l.firstIn(segments, e, nil); known != nil {
+				in.known[i] = known
+			}
+		}
+	}
+	for _, s := range segments {
+		in.segments[s] = true
+		s.release()
+	}
+	return in
+}
+
 // check compares the ids of a batch with those of the log, staged rows
 // included, and with each other. It returns an error if the batch is refused
 // whole.
-func (l *tenantLog) check(b *audit.Batch) (verdict, error) {
+func (l *tenantLog) check(b *audit.Batch, in looked) (verdict, error) {
 	v := verdict{fresh: make([]int, 0, len(b.Events))}
 	var tails []part // of what is in memory
 	for _, t := range l.tails {
@@ -31,7 +69,7 @@ func (l *tenantLog) check(b *audit.Batch) (verdict, error) {
 			v.fresh = append(v.fresh, i)
 			continue
 		}
-		known, err := l.first(e, tails)
+		known, err := l.first(i, e, in, tails)
 		if err != nil {
 			return v, err
 		}
@@ -60,21 +98,34 @@ func (l *tenantLog) check(b *audit.Batch) (verdict, error) {
 }
 
 // first returns the first event of the segments and the tails that has the id
-// of e, or nil. Among the segments it looks into those that hold events around
-// e's time: a repeated event has the same one.
-func (l *tenantLog) first(e *audit.Event, tails []part) (*audit.Event, error) {
-	origin, _, derived := e.ID.Derived()
-	derived = derived && origin == l.origin
-	for _, s := range l.segments {
-		if least, most := s.times(); !derived && (e.Timestamp < least-around || e.Timestamp > most+around) {
-			continue
-		}
-		if records, err := withID(s, l.origin, e.ID); err != nil || len(records) > 0 {
-			return firstOf(records), err
-		}
+// of e, event i of the batch, or nil. Of the segments those are left that came
+// since the others were looked into: of tails, or of several others.
+func (l *tenantLog) first(i int, e *audit.Event, in looked, tails []part) (*audit.Event, error) {
+	if known := in.known[i]; known != nil || in.err != nil {
+		return known, in.err
+	}
+	if known, err := l.firstIn(l.segments, e, in.segments); known != nil || err != nil {
+		return known, err
 	}
 	for _, t := range tails {
 		if records, err := withID(t, l.origin, e.ID); err != nil || len(records) > 0 {
+			return firstOf(records), err
+		}
+	}
+	return nil, nil
+}
+
+// firstIn is first for segments, but for those that are done. It looks into those
+// that hold events around e's time: a repeated event has the same one.
+func (l *tenantLog) firstIn(segments []*segment, e *audit.Event, done map[*segment]bool) (*audit.Event, error) {
+	origin, _, derived := e.ID.Derived()
+	derived = derived && origin == l.origin
+	for _, s := range segments {
+		least, most := s.times()
+		if done[s] || !derived && (e.Timestamp < least-around || e.Timestamp > most+around) {
+			continue
+		}
+		if records, err := withID(s, l.origin, e.ID); err != nil || len(records) > 0 {
 			return firstOf(records), err
 		}
 	}

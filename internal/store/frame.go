@@ -84,6 +84,13 @@ func readHead(b []byte) (head, error) {
 	return head{log: u(0), file: u(1), prior: u(2)}, nil
 }
 
+// halfMade reports whether a crash may have left b of a file that was being made:
+// the start of a header, or zeros.
+func halfMade(b []byte) bool {
+	magic := walMagic[:min(len(b), len(walMagic))]
+	return bytes.HasPrefix(b, []byte(magic)) || len(bytes.Trim(b, "\x00")) == 0
+}
+
 var errFormat = errors.New("unsupported format version")
 
 // sealFrame fills in the header of a frame; frame is the header's room and the

@@ -6,66 +6,75 @@ import (
 )
 
 // keyIndex finds the rows of a key that most rows have to themselves: a
-// request id, a producer's event id. It holds no keys, only rows, 7 to 14
+// request id, a producer's event id. It holds no keys, only rows, 11 to 21
 // bytes a row: whoever asks knows how to read the key of a row.
 type keyIndex struct {
 	seed  maphash.Seed
-	slots []uint32          // row + 1 of the newest row of a key, 0 if free
-	tags  []byte            // 8 bits of the hash of a slot's key: most others need no reading
+	slots []keySlot         // a power of two
 	keys  int               // occupied slots
 	prev  map[uint32]uint32 // row → the row before it with the same key
 }
 
+// keySlot is the newest row of a key, and the low half of the key's hash: other
+// keys need no reading, and none does when the index grows.
+type keySlot struct {
+	row  uint32 // + 1; 0 if free
+	hash uint32
+}
+
 func newKeyIndex() *keyIndex {
 	const slots = 16
-	return &keyIndex{
-		seed: maphash.MakeSeed(), slots: make([]uint32, slots), tags: make([]byte, slots),
-		prev: make(map[uint32]uint32),
-	}
+	return &keyIndex{seed: maphash.MakeSeed(), slots: make([]keySlot, slots), prev: make(map[uint32]uint32)}
 }
 
 // slot returns the slot of key, its own or the free one where it belongs, and
-// its tag.
-func (x *keyIndex) slot(key []byte, keyOf func(row uint32) []byte) (i int, tag byte) {
-	hash := maphash.Bytes(x.seed, key)
-	mask := len(x.slots) - 1
-	i, tag = int(hash)&mask, byte(hash>>56)
-	for x.slots[i] != 0 && (x.tags[i] != tag || !bytes.Equal(keyOf(x.slots[i]-1), key)) {
-		i = (i + 1) & mask
+// what is kept of its hash.
+func (x *keyIndex) slot(key []byte, keyOf func(row uint32) []byte) (s *keySlot, hash uint32) {
+	hash = uint32(maphash.Bytes(x.seed, key))
+	mask := uint32(len(x.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		s = &x.slots[i]
+		if s.row == 0 || s.hash == hash && bytes.Equal(keyOf(s.row-1), key) {
+			return s, hash
+		}
 	}
-	return i, tag
 }
 
 // add notes a row under its key. Rows are added in ascending order.
 func (x *keyIndex) add(row uint32, keyOf func(row uint32) []byte) {
 	if 4*(x.keys+1) > 3*len(x.slots) {
-		x.grow(keyOf)
+		x.grow()
 	}
-	i, tag := x.slot(keyOf(row), keyOf)
-	if x.slots[i] == 0 {
+	s, hash := x.slot(keyOf(row), keyOf)
+	if s.row == 0 {
 		x.keys++
 	} else {
-		x.prev[row] = x.slots[i] - 1
+		x.prev[row] = s.row - 1
 	}
-	x.slots[i], x.tags[i] = row+1, tag
+	*s = keySlot{row + 1, hash}
 }
 
-func (x *keyIndex) grow(keyOf func(row uint32) []byte) {
+func (x *keyIndex) grow() {
 	old := x.slots
-	x.slots, x.tags = make([]uint32, 2*len(old)), make([]byte, 2*len(old))
+	x.slots = make([]keySlot, 2*len(old))
+	mask := uint32(len(x.slots) - 1)
 	for _, s := range old {
-		if s != 0 {
-			i, tag := x.slot(keyOf(s-1), keyOf)
-			x.slots[i], x.tags[i] = s, tag
+		if s.row == 0 {
+			continue
 		}
+		i := s.hash & mask
+		for x.slots[i].row != 0 {
+			i = (i + 1) & mask
+		}
+		x.slots[i] = s
 	}
 }
 
 // rows returns the rows of key, the newest first.
 func (x *keyIndex) rows(key string, keyOf func(row uint32) []byte) []uint32 {
 	var rows []uint32
-	i, _ := x.slot([]byte(key), keyOf)
-	for s := x.slots[i]; s != 0; {
+	slot, _ := x.slot([]byte(key), keyOf)
+	for s := slot.row; s != 0; {
 		rows = append(rows, s-1)
 		before, ok := x.prev[s-1]
 		if !ok {

@@ -56,14 +56,24 @@ func segmentOf(file string) (info segmentInfo, ok bool) {
 	return info, err == nil && info.file() == file
 }
 
+// withSum returns a line and a line of its CRC-32C in hex.
+func withSum(line []byte) []byte {
+	return fmt.Appendf(nil, "%s\n%08x\n", line, crc32.Checksum(line, castagnoli))
+}
+
+// withoutSum is the inverse of withSum; ok is false if the sum is another one.
+func withoutSum(b []byte) (line []byte, ok bool) {
+	line, sum, _ := bytes.Cut(b, []byte("\n"))
+	return line, string(sum) == fmt.Sprintf("%08x\n", crc32.Checksum(line, castagnoli))
+}
+
 // writeManifest replaces the manifest, durably.
 func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
 	line, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	line = fmt.Appendf(append(line, '\n'), "%08x\n", crc32.Checksum(line, castagnoli))
-	if err := vfs.WriteFile(fsys, dir+"/"+manifestName, line); err != nil {
+	if err := vfs.WriteFile(fsys, dir+"/"+manifestName, withSum(line)); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	return nil
@@ -79,8 +89,8 @@ func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, sum, _ := bytes.Cut(b, []byte("\n"))
-	if string(sum) != fmt.Sprintf("%08x\n", crc32.Checksum(line, castagnoli)) {
+	line, ok := withoutSum(b)
+	if !ok {
 		return nil, errManifest
 	}
 	m := new(manifest)
@@ -94,13 +104,21 @@ func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 	return m, nil
 }
 
-// replace names a segment in the place of others.
-func (m *manifest) replace(info segmentInfo, others []*segment) {
-	m.Segments = slices.DeleteFunc(slices.Clone(m.Segments), func(i segmentInfo) bool {
-		return slices.ContainsFunc(others, func(s *segment) bool { return s.info() == i })
-	})
-	m.Segments = append(m.Segments, info)
-	m.sort()
+// with returns the manifest after changes.
+func (m *manifest) with(changes []change) *manifest {
+	next := *m
+	gone := make(map[segmentInfo]bool)
+	for i := range changes {
+		for _, s := range changes[i].of {
+			gone[s.info()] = true
+		}
+	}
+	next.Segments = slices.DeleteFunc(slices.Clone(m.Segments), func(i segmentInfo) bool { return gone[i] })
+	for i := range changes {
+		next.Segments = append(next.Segments, changes[i].segment.info())
+	}
+	next.sort()
+	return &next
 }
 
 // sort orders the segments by tenant and index.

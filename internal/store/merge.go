@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -11,29 +10,61 @@ import (
 // mergeFactor is how many segments of a size make one of the next: each event is
 // written a few times more, and a log of n events has a few segments of each
 // size up to mergeFactor times [Options.SealEvents], but for those of that size.
+//
+// Segments that overlap in time are not sorted into such as do not: a segment is
+// a range of indexes, which is what recovery, damage and evidence go by. What
+// overlap costs, BenchmarkOverlap measures: a question opens a block of each
+// segment that covers its time. docs/operations.md has the figures.
 const mergeFactor = 4
 
-// mergeOne merges the segments of one log, if any are to be merged.
-func (s *sealer) mergeOne() (merged bool, err error) {
+// mergeSome merges small segments of logs, so many rows or a few more, and
+// returns how many. If all is set, what is left small by the rule of mergeFactor
+// is merged, too.
+func (s *sealer) mergeSome(most int, all bool) (rows int, err error) {
 	if s.store.space.check(s.store.opts.Clock()) != nil {
-		return false, nil // the room is needed to seal
+		return 0, nil // the room is needed to seal
 	}
+	var changes []change
+	var errs []error
 	for _, l := range s.store.allLogs() {
-		of := l.mergeable(mergeFactor * s.store.opts.SealEvents)
+		of := s.mergeable(l, all)
 		if len(of) == 0 {
 			continue
 		}
-		err := s.merge(l, of)
+		c, err := s.merge(l, of)
 		if errors.Is(err, errStopped) {
-			return false, nil
+			break
 		}
 		if err != nil {
-			return false, fmt.Errorf("merge segments %s to %s of %s: %w",
-				rangeOf(of[0]), rangeOf(of[len(of)-1]), l.tenant, err)
+			errs = append(errs, fmt.Errorf("merge segments %s to %s of %s: %w",
+				rangeOf(of[0]), rangeOf(of[len(of)-1]), l.tenant, err))
+			continue
 		}
-		return true, nil
+		changes = append(changes, c)
+		if rows += c.segment.rows(); rows >= most {
+			break
+		}
 	}
-	return false, nil
+	if len(changes) == 0 {
+		return 0, errors.Join(errs...)
+	}
+	if err := s.apply(changes); err != nil {
+		return 0, errors.Join(append(errs, err)...)
+	}
+	for i := range changes {
+		errs = append(errs, s.discard(changes[i].of))
+	}
+	return rows, errors.Join(errs...)
+}
+
+// mergeable returns segments of a log that are to be merged, or none.
+func (s *sealer) mergeable(l *tenantLog, all bool) []*segment {
+	of := l.mergeable(mergeFactor, mergeFactor*s.store.opts.SealEvents)
+	if len(of) == 0 && all {
+		// A log that has little in several segments repeats its values in each.
+		of = l.mergeable(2, s.store.opts.SealEvents)
+	}
+	return of
 }
 
 func rangeOf(s *segment) string { return fmt.Sprintf("%d-%d", s.indexes().From, s.indexes().To) }
@@ -41,13 +72,13 @@ func rangeOf(s *segment) string { return fmt.Sprintf("%d-%d", s.indexes().From, 
 // errStopped says that work was left because the store is closed.
 var errStopped = errors.New("the store is closed")
 
-// mergeable returns segments that follow each other without a gap and of which
-// none is much larger than the others, the smallest first; none if there are
-// fewer than mergeFactor. most is the size at which a segment is left alone.
-func (l *tenantLog) mergeable(most int) []*segment {
+// mergeable returns segments, least or more, that follow each other without a
+// gap and of which none is much larger than the others, the smallest first; none
+// if there are fewer. most is the size at which a segment is left alone.
+func (l *tenantLog) mergeable(least, most int) []*segment {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if len(l.segments) < mergeFactor {
+	if len(l.segments) < least {
 		return nil
 	}
 	limit := 1
@@ -57,20 +88,20 @@ func (l *tenantLog) mergeable(most int) []*segment {
 	for size := most / limit; size < most; size *= mergeFactor {
 		// Segments of up to size rows, and those that are a little larger since
 		// a batch is not divided.
-		if run := runOf(l.segments, size+size/2, most); len(run) > 0 {
+		if run := runOf(l.segments, least, size+size/2, most); len(run) > 0 {
 			return run
 		}
 	}
 	return nil
 }
 
-// runOf returns the first mergeFactor or more segments in a row that have at
-// most size rows each, and together not many more than most.
-func runOf(segments []*segment, size, most int) []*segment {
+// runOf returns the first segments in a row, least or more, that have at most
+// size rows each, and together not many more than most.
+func runOf(segments []*segment, least, size, most int) []*segment {
 	first, rows := 0, 0
 	for i, s := range segments {
 		small := !s.alone && s.rows() <= size
-		enough := i-first >= mergeFactor
+		enough := i-first >= least
 		if !small || i > first && (!s.follows(segments[i-1]) || enough && rows+s.rows() > most) {
 			if enough {
 				return segments[first:i]
@@ -81,7 +112,7 @@ func runOf(segments []*segment, size, most int) []*segment {
 			first, rows = i+1, 0
 		}
 	}
-	if len(segments)-first >= mergeFactor {
+	if len(segments)-first >= least {
 		return segments[first:]
 	}
 	return nil
@@ -90,24 +121,6 @@ func runOf(segments []*segment, size, most int) []*segment {
 // follows reports whether no index lies between two segments of one origin.
 func (s *segment) follows(before *segment) bool {
 	return before.footer.origin == s.footer.origin && before.indexes().To == s.indexes().From
-}
-
-// merge puts one segment into the place of others. One of them that is damaged
-// is left alone from then on, so that nothing is lost with it.
-func (s *sealer) merge(l *tenantLog, of []*segment) error {
-	rows, err := s.gather(of)
-	if err != nil {
-		return err
-	}
-	segment, err := s.create(l.tenant, rows, of)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	at := slices.Index(l.segments, of[0])
-	l.segments = slices.Replace(slices.Clone(l.segments), at, at+len(of), segment)
-	l.mu.Unlock()
-	return s.discard(of)
 }
 
 // discard removes the files of segments that another one stands for. Dying
@@ -123,7 +136,8 @@ func (s *sealer) discard(segments []*segment) error {
 	return errors.Join(errs...)
 }
 
-// gather reads the rows of segments.
+// gather reads the rows of segments. One of them that is damaged is left alone
+// from then on, so that nothing is lost with it.
 func (s *sealer) gather(segments []*segment) (*segmentRows, error) {
 	m := newMerger(segments[0].footer.origin)
 	for _, of := range segments {

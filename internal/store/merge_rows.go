@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -82,7 +81,7 @@ func (m *merger) codesOf(s *segment) (codes [numCols][]uint32, err error) {
 // addRow adds row i of a block, which is row k of the columns.
 func (m *merger) addRow(b *segmentBlock, i, k int, codes *[numCols][]uint32) error {
 	if n := len(m.chunks); n == 0 || m.chunks[n-1].len() == chunkRows {
-		m.chunks = append(m.chunks, newChunk())
+		m.chunks = append(m.chunks, nextChunk(m.chunks))
 	}
 	c := m.chunks[len(m.chunks)-1]
 	c.times = append(c.times, audit.Time(m.columns.times[k]))
@@ -104,17 +103,4 @@ func (m *merger) addRow(b *segmentBlock, i, k int, codes *[numCols][]uint32) err
 	c.text = append(c.text, extra...)
 	c.ends = append(c.ends, uint32(len(c.text)))
 	return err
-}
-
-// newChunk returns a chunk with room for all its rows but for their texts.
-func newChunk() *chunk {
-	c := &chunk{
-		times: make([]audit.Time, 0, chunkRows), received: make([]audit.Time, 0, chunkRows),
-		duration: make([]int32, 0, chunkRows), outcomes: make([]bool, 0, chunkRows),
-		ends: make([]uint32, 0, numTexts*chunkRows),
-	}
-	for col := range c.codes {
-		c.codes[col] = slices.Grow(c.codes[col], chunkRows)
-	}
-	return c
 }

@@ -38,7 +38,7 @@ func TestRunOf(t *testing.T) {
 				next = indexes.To
 			}
 			var got []int
-			for _, s := range runOf(list, 5, 20) {
+			for _, s := range runOf(list, mergeFactor, 5, 20) {
 				got = append(got, s.rows())
 			}
 			if !slices.Equal(got, c.want) {

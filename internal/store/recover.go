@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -30,14 +29,15 @@ type recovery struct {
 	log    uint64   // id of the log; 0 until a header tells
 	prior  uint64   // size of the file that was read last
 	gap    bool     // it is not the one before the next
+	begun  uint64   // no file up to this one was left by a crash half made
 	closed bool     // nothing may be appended to it
 }
 
 // recover reads what earlier processes wrote and returns the log to go on
 // with. It follows four rules.
 //
-//   - Only the end of the last file may be torn, and only if no clean end was
-//     marked there: it is cut, and kept in a file of its own.
+//   - Only the end of the last file that was begun may be torn, and only if no
+//     clean end was marked there: it is cut, and kept in a file of its own.
 //   - Any other damage is reported, and stays where it is. A later frame of a
 //     tenant tells which of its indexes are lost. Where none tells, as many
 //     are given up as the damage can hold, so that no index is given twice.
@@ -45,8 +45,8 @@ type recovery struct {
 //     served. Its pages may be in memory only, left there by a sync that
 //     failed, and reading them proves nothing about the disk.
 //   - A file of a later format version is an error: nothing is changed.
-func (s *Store) recover(m *manifest) (*wal, error) {
-	r := &recovery{store: s, fs: s.fs, dir: s.dir, logger: s.opts.Logger, doubt: make(map[audit.TenantID]uint64)}
+func (s *Store) recover(m *manifest, mark walMark) (*wal, error) {
+	r := &recovery{store: s, fs: s.fs, dir: s.dir, logger: s.opts.Logger, doubt: make(map[audit.TenantID]uint64), begun: mark.last}
 	ids, err := r.files(m.FirstWAL)
 	if err != nil {
 		return nil, err
@@ -55,22 +55,26 @@ func (s *Store) recover(m *manifest) (*wal, error) {
 		fs: s.fs, dir: s.dir, logger: s.opts.Logger,
 		fileSize: s.opts.WALFileSize, queue: s.opts.QueueSize,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-		id: max(m.FirstWAL, 1) - 1,
+		id: max(m.FirstWAL, 1) - 1, marked: mark,
 	}
 	first := w.id
 	for n, id := range ids {
 		if w.id+1 != id {
-			r.missing(w.id+1, id, w)
+			r.missing(w.id+1, id)
 		}
 		r.gap = n == 0 || ids[n-1]+1 != id
 		r.file = newWALFile(id)
-		if err := r.readFile(id, n == len(ids)-1); err != nil {
+		if err := r.readFile(id, n == len(ids)-1 && id >= mark.last); err != nil {
 			return nil, err
 		}
 		w.id, w.size = id, int64(r.prior)
 		w.total.Add(w.size)
 		r.file.size = w.size
 		w.files = append(w.files, r.file)
+	}
+	if mark.last > w.id {
+		r.missing(w.id+1, mark.last+1)
+		w.id, w.size, r.closed = mark.last, 0, true
 	}
 	for tenant, n := range r.doubt {
 		l := s.logs[tenant]
@@ -81,18 +85,26 @@ func (s *Store) recover(m *manifest) (*wal, error) {
 	}
 	w.log = r.logID()
 	if w.id == first || r.closed {
-		return w, w.create()
+		err = w.create()
+	} else {
+		w.file, err = s.fs.Append(s.dir + "/" + walName(w.id))
 	}
-	w.file, err = s.fs.Append(s.dir + "/" + walName(w.id))
-	return w, err
+	if err != nil {
+		return nil, err
+	}
+	return w, w.mark(func(mark *walMark) { *mark = walMark{m.FirstWAL, w.id} })
 }
 
 // missing reports that the files from ≤ id < to are gone.
-func (r *recovery) missing(from, to uint64, w *wal) {
-	// A file ends with the frame that fills it, and that frame with the batch
-	// that fills the queue.
-	most := uint64(w.fileSize+int64(w.queue)) + audit.MaxBatch*minLine
-	r.damage(fmt.Sprintf("files %s to %s are missing", walName(from), walName(to-1)), (to-from)*most)
+func (r *recovery) missing(from, to uint64) {
+	r.damage(fmt.Sprintf("files %s to %s are missing", walName(from), walName(to-1)), (to-from)*r.mostBytes())
+}
+
+// mostBytes returns how long a file may be. It ends with the frame that fills
+// it, and that frame with the batch that fills the queue.
+func (r *recovery) mostBytes() uint64 {
+	opts := &r.store.opts
+	return uint64(opts.WALFileSize+int64(opts.QueueSize)) + audit.MaxBatch*minLine
 }
 
 // logID returns the id of the log, a new one if no file tells it.
@@ -137,6 +149,10 @@ func (r *recovery) readFile(id uint64, last bool) error {
 	switch {
 	case errors.Is(err, errFormat):
 		return fmt.Errorf("%s: %w", name, err)
+	case err != nil && len(b) < walHeader && (id <= r.begun || !halfMade(b)):
+		r.damage(fmt.Sprintf("%s is cut off at %d bytes", name, len(b)), r.mostBytes())
+		r.prior, r.closed = uint64(len(b)), true
+		return nil
 	case err != nil && last && len(b) <= walHeader:
 		// The crash came before the file was in use: no frame was ever in it.
 		return r.renew(id, head{log: r.logID(), file: id, prior: r.prior}.append(nil), b)
@@ -190,73 +206,6 @@ func (r *recovery) readFrames(b []byte, id uint64, last, sound bool) (at int, cl
 		at, clean = next, false
 	}
 	return at, clean
-}
-
-// apply adds the sections of a frame to the logs of their tenants. It reports
-// false if the frame, whose CRC is right, makes no sense.
-func (r *recovery) apply(payload []byte) bool {
-	sections := reader{b: payload}
-	for len(sections.b) > 0 {
-		s := sections.section()
-		if sections.bad {
-			return false
-		}
-		l := r.store.logs[s.tenant]
-		if l == nil {
-			l = r.store.newLog(s.tenant, 0)
-			r.store.logs[s.tenant] = l
-		}
-		if err := l.replay(&s); err != nil {
-			r.logger.Error("a batch of the write-ahead log cannot be read",
-				"tenant", s.tenant, "first_index", s.first, "error", err)
-			return false
-		}
-		delete(r.doubt, s.tenant)
-		r.file.note(l, s.first+uint64(s.count), s.key != "", s.received)
-	}
-	return true
-}
-
-// replay adds a section to the log, unless it is sealed already.
-func (l *tenantLog) replay(s *section) error {
-	if s.first+uint64(s.count) > l.sealedTo() {
-		if err := l.replayLines(s); err != nil {
-			return err
-		}
-	}
-	l.last = max(l.last, s.received)
-	if s.key == "" {
-		return nil
-	}
-	k := &keyed{digest: s.digest, at: s.received}
-	if err := json.Unmarshal(s.receipt, &k.receipt); err != nil {
-		return fmt.Errorf("receipt: %w", err)
-	}
-	l.keys.forget(s.received) // as when the batch was staged
-	l.keys.add(s.key, k)
-	return nil
-}
-
-func (l *tenantLog) replayLines(s *section) error {
-	switch next := l.tail().next(); {
-	case s.first < next:
-		return fmt.Errorf("index %d was given already", s.first)
-	case s.first > next:
-		l.skip(s.first)
-	}
-	t := l.tail()
-	lines := reader{b: s.lines}
-	for range s.count {
-		e, err := audit.DecodeEvent(string(lines.text()))
-		if err != nil {
-			return fmt.Errorf("index %d: %w", t.next(), err)
-		}
-		t.insert(&e, s.received)
-		t.visible = t.staged
-	}
-	l.unsealed.Add(int64(s.count))
-	l.roll(l.limit)
-	return nil
 }
 
 // damage reports damage of a number of bytes, and doubts every tenant until one

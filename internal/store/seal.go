@@ -5,22 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/scaivault/audit"
-	"github.com/scaivault/audit/internal/vfs"
 )
 
 // sealInterval is how often the sealer looks for tails that are old; full ones
 // wake it at once.
 const sealInterval = 10 * time.Second
-
-// mergesPerTick bounds the work that merging takes from a burst of appends: it is
-// made up for afterwards.
-const mergesPerTick = 1
 
 // sealer turns full and old tails into segments, and small segments into larger
 // ones. One goroutine runs it.
@@ -45,19 +38,21 @@ func (s *sealer) run() {
 	defer tick.Stop()
 	for {
 		var answer chan<- error
-		merges := 0
+		rows := 0 // to merge
 		select {
 		case <-s.stop:
 			return
 		case answer = <-s.all:
 			_ = s.await(s.store.rollAll()) // what failed was not acknowledged
 			s.store.wal.turn()
-			merges = math.MaxInt
+			rows = math.MaxInt
 		case <-s.store.full:
 		case <-tick.C:
-			merges = mergesPerTick
+			// Not more: merging takes from a burst of appends, and is made up for
+			// afterwards.
+			rows = mergeFactor * s.store.opts.SealEvents
 		}
-		err := s.pass(merges)
+		err := s.pass(rows)
 		if err != nil {
 			s.store.opts.Logger.Error("events cannot be sealed or merged; they stay where they are",
 				"error", err)
@@ -69,20 +64,22 @@ func (s *sealer) run() {
 }
 
 // pass seals what is full or old or too much, merges what is small, so many
-// times at most, and removes the files of the write-ahead log that hold nothing
-// else. A log whose sealing fails does not keep the others from it; the next
-// pass tries again.
-func (s *sealer) pass(merges int) error {
+// rows or a few more, and removes the files of the write-ahead log that hold
+// nothing else. A log whose sealing fails does not keep the others from it; the
+// next pass tries again.
+func (s *sealer) pass(rows int) error {
 	now := audit.TimeOf(s.store.opts.Clock())
 	s.store.rollOld(now)
 	s.store.rollLargest()
 	errs := []error{s.sealFull()}
-	for ; merges > 0 && errs[0] == nil && !s.closing(); merges-- {
-		merged, err := s.mergeOne()
+	all := rows == math.MaxInt
+	for rows > 0 && errs[0] == nil && !s.closing() {
+		merged, err := s.mergeSome(min(rows, s.rowsAtOnce()), all)
 		errs = append(errs, err)
-		if !merged {
+		if merged == 0 {
 			break
 		}
+		rows -= merged
 		// Sealing comes first: what waits for it is in memory.
 		errs = append(errs, s.sealFull())
 	}
@@ -116,15 +113,33 @@ func (s *sealer) closing() bool {
 // sealFull seals the tails that are full and durable.
 func (s *sealer) sealFull() error {
 	var errs []error
-	for _, l := range s.store.allLogs() {
-		for t := l.sealable(); t != nil; t = l.sealable() {
-			if err := s.seal(l, t); err != nil {
+	failed := make(map[*tenantLog]bool)
+	for {
+		var changes []change
+		rows := 0
+		for _, l := range s.store.allLogs() {
+			t := l.sealable()
+			if t == nil || failed[l] {
+				continue
+			}
+			c, err := s.seal(l, t)
+			if err != nil {
+				failed[l] = true
 				errs = append(errs, fmt.Errorf("seal %s: %w", l.tenant, err))
+				continue
+			}
+			changes = append(changes, c)
+			if rows += c.segment.rows(); rows >= s.rowsAtOnce() {
 				break
 			}
 		}
+		if len(changes) == 0 {
+			return errors.Join(errs...)
+		}
+		if err := s.apply(changes); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 	}
-	return errors.Join(errs...)
 }
 
 // drop removes the files of the write-ahead log that hold nothing that is not
@@ -140,7 +155,11 @@ func (s *sealer) drop(now audit.Time) error {
 	if err := s.publish(&next); err != nil {
 		return err
 	}
-	// Dying from here on leaves files that recovery removes.
+	// Dying from here on leaves files that recovery removes, and a mark that says
+	// of them that they are needed.
+	if err := s.store.wal.mark(func(m *walMark) { m.first = first }); err != nil {
+		return err
+	}
 	return s.store.wal.remove(files)
 }
 
@@ -154,53 +173,6 @@ func (l *tenantLog) sealable() *tail {
 	return nil
 }
 
-// seal writes the segment of a full tail and puts it in the tail's place.
-func (s *sealer) seal(l *tenantLog, t *tail) error {
-	// The tail is full: nobody writes to it, and it is read without the lock.
-	segment, err := s.create(l.tenant, t.staging().segmentRows(), nil)
-	if err != nil {
-		return err
-	}
-	// Dying from here on leaves the events in the segment and in the
-	// write-ahead log. Recovery knows by their indexes that they are the same.
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.segments = append(l.segments[:len(l.segments):len(l.segments)], segment)
-	l.tails = slices.Clone(l.tails[1:])
-	l.unsealed.Add(-int64(t.staged))
-	return nil
-}
-
-// create writes a segment of the rows, durably, and names it in the manifest in
-// the place of others.
-func (s *sealer) create(tenant audit.TenantID, rows *segmentRows, replaced []*segment) (*segment, error) {
-	b, err := appendRows(nil, tenant, rows)
-	if err != nil {
-		return nil, err
-	}
-	written, err := openSegment(b)
-	if err != nil {
-		return nil, err
-	}
-	info := written.info()
-	// Dying before the manifest is replaced leaves a file that it does not
-	// name, whole or not. Recovery removes it: its events are where they were.
-	if err := s.write(info.file(), b); err != nil {
-		return nil, err
-	}
-	segment, err := s.store.load(&info)
-	if err != nil {
-		return nil, err
-	}
-	next := *s.manifest
-	next.replace(info, replaced)
-	if err := s.publish(&next); err != nil {
-		segment.release()
-		return nil, err
-	}
-	return segment, nil
-}
-
 // publish replaces the manifest. After an error the disk may have the old one
 // or the new one; the next pass writes the same again.
 func (s *sealer) publish(next *manifest) error {
@@ -209,15 +181,6 @@ func (s *sealer) publish(next *manifest) error {
 	}
 	s.manifest = next
 	return nil
-}
-
-// write writes a segment's file, durably.
-func (s *sealer) write(file string, b []byte) error {
-	name := s.store.dir + "/" + file
-	if err := s.store.fs.MkdirAll(path.Dir(name)); err != nil {
-		return err
-	}
-	return vfs.WriteFile(s.store.fs, name, b)
 }
 
 // close ends sealing; a segment that is being written is finished.

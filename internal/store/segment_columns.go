@@ -1,6 +1,9 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // blockColumns is the rows of a block to be, as columns.
 type blockColumns struct {
@@ -13,19 +16,22 @@ type blockColumns struct {
 	texts        [numTexts][][]byte
 }
 
-func newBlockColumns(n int) *blockColumns {
-	b := &blockColumns{
-		times: make([]int64, n), received: make([]int64, n), duration: make([]int64, n),
-		displacement: make([]int64, n), success: make([]bool, n),
+// resize makes room for n rows, which are to be set.
+func (r *blockColumns) resize(n int) {
+	for _, c := range [...]*[]int64{&r.times, &r.received, &r.duration, &r.displacement} {
+		*c = sized(*c, n)
 	}
-	for col := range b.codes {
-		b.codes[col] = make([]uint32, n)
+	r.success = sized(r.success, n)
+	for col := range r.codes {
+		r.codes[col] = sized(r.codes[col], n)
 	}
-	for which := range b.texts {
-		b.texts[which] = make([][]byte, n)
+	for which := range r.texts {
+		r.texts[which] = sized(r.texts[which], n)
 	}
-	return b
 }
+
+// sized returns a slice of n elements, in the place of list if it is there.
+func sized[T any](list []T, n int) []T { return slices.Grow(list[:0], n)[:n] }
 
 // append appends the block.
 func (r *blockColumns) append(dst []byte, widths *[numCols]int, pairs *[numCols]*pairing) ([]byte, error) {

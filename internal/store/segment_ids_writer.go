@@ -61,21 +61,22 @@ func sharedPrefix(ids [][]byte, id []byte) int {
 // appendIDs appends the column of the ids, at most 2^16-1.
 func appendIDs(dst []byte, ids [][]byte) []byte {
 	s := bestShape(ids)
+	dst = append(append(dst, byte(s.bits), byte(len(s.pattern))), s.pattern...)
+	at := len(dst) + 2
+	dst = append(dst, make([]byte, 2+12)...)
 	var rows, ends []int64
-	var text, slots []byte
+	var text []byte
+	empty := make([]byte, s.size)
 	for row, id := range ids {
 		if s.fits(id) {
-			slots = s.append(slots, id)
+			dst = s.append(dst, id)
 			continue
 		}
-		slots = append(slots, make([]byte, s.size)...)
+		dst = append(dst, empty...)
 		text = append(text, id...)
 		rows, ends = append(rows, int64(row)), append(ends, int64(len(text)))
 	}
-	dst = append(append(dst, byte(s.bits), byte(len(s.pattern))), s.pattern...)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(rows)))
-	at := len(dst)
-	dst = append(append(dst, make([]byte, 12)...), slots...)
+	binary.LittleEndian.PutUint16(dst[at-2:], uint16(len(rows)))
 	start := len(dst)
 	dst = appendSorted(dst, rows)
 	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-start))

@@ -19,10 +19,14 @@ func hashOf[T []byte | string](id T) uint64 {
 // lookupKeys are the ids of a lookup to be.
 type lookupKeys []located
 
-// add adds the ids of a block; the empty ones are no ids.
-func (k *lookupKeys) add(ids [][]byte, block int) {
+// add adds the ids of a block; the empty ones are no ids. There are at most so
+// many in all blocks.
+func (k *lookupKeys) add(ids [][]byte, block, most int) {
 	for _, id := range ids {
 		if len(id) > 0 {
+			if *k == nil {
+				*k = make(lookupKeys, 0, most)
+			}
 			*k = append(*k, located{hash: hashOf(id), block: uint32(block)})
 		}
 	}

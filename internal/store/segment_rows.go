@@ -45,16 +45,61 @@ type segmentPlace struct {
 func (r *segmentRows) order() (places []segmentPlace, indexes audit.IndexRange) {
 	places = make([]segmentPlace, r.rows)
 	indexes.From = audit.MaxIndex
-	for row := range places {
+	for n := range places {
+		row := n
 		c, i := r.at(uint32(row))
+		if len(c.order) == c.len() && row-i+c.len() <= r.rows {
+			i = int(c.order[i]) // in which the chunk is sorted already
+			row = row&^(chunkRows-1) + i
+		}
 		index := r.index(row)
-		places[row] = segmentPlace{c.times[i], index, uint32(row)}
+		places[n] = segmentPlace{c.times[i], index, uint32(row)}
 		indexes.From, indexes.To = min(indexes.From, index), max(indexes.To, index+1)
 	}
-	slices.SortFunc(places, func(a, b segmentPlace) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.index, b.index))
-	})
-	return places, indexes
+	return sortRuns(places), indexes
+}
+
+// before reports whether a comes before b in a segment.
+func (a *segmentPlace) before(b *segmentPlace) bool {
+	return a.time < b.time || a.time == b.time && a.index < b.index
+}
+
+// sortRuns sorts places that consist of few ascending runs, as those of chunks
+// and segments do: it merges neighbours until there is one.
+func sortRuns(places []segmentPlace) []segmentPlace {
+	ends := []int{}
+	for i := range places {
+		if i+1 == len(places) || places[i+1].before(&places[i]) {
+			ends = append(ends, i+1)
+		}
+	}
+	for other := []segmentPlace(nil); len(ends) > 1; places, other = other, places {
+		if other == nil {
+			other = make([]segmentPlace, len(places))
+		}
+		begin, merged := 0, ends[:0]
+		for k := 0; k < len(ends); k += 2 {
+			middle, end := ends[k], ends[min(k+1, len(ends)-1)]
+			mergeRuns(other[begin:end], places[begin:middle], places[middle:end])
+			merged = append(merged, end)
+			begin = end
+		}
+		ends = merged
+	}
+	return places
+}
+
+// mergeRuns sets dst to the places of two runs, in order.
+func mergeRuns(dst, a, b []segmentPlace) {
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].before(&a[0]) {
+			dst[0], b = b[0], b[1:]
+		} else {
+			dst[0], a = a[0], a[1:]
+		}
+		dst = dst[1:]
+	}
+	copy(dst[copy(dst, a):], b)
 }
 
 // vocabulary is the values of a column that occur, in the order of their bytes

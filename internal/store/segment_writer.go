@@ -21,6 +21,8 @@ type segmentWriter struct {
 	widths [numCols]int
 	pairs  [numCols]*pairing // of the columns that follow the identity
 
+	columns blockColumns // of the block that is being written
+
 	// What the sections behind the blocks are made of.
 	codes [numCols][]uint32 // of posted columns, by row of the segment
 	low   []int64           // least displacement of each mini-block
@@ -94,7 +96,8 @@ func (w *segmentWriter) block(first int) error {
 func (w *segmentWriter) gather(first int) (*blockColumns, blockEntry) {
 	places := w.places[first:min(first+chunkRows, len(w.places))]
 	n := len(places)
-	b := newBlockColumns(n)
+	b := &w.columns
+	b.resize(n)
 	e := blockEntry{least: places[0].time, most: places[n-1].time, from: math.MaxUint64}
 	for k, p := range places {
 		c, i := w.rows.at(p.row)
@@ -121,8 +124,8 @@ func (w *segmentWriter) gather(first int) (*blockColumns, blockEntry) {
 			w.codes[col] = append(w.codes[col], b.codes[col]...)
 		}
 	}
-	w.keys[0].add(b.texts[textRequest], first>>chunkBits)
-	w.keys[1].add(b.texts[textID], first>>chunkBits)
+	w.keys[0].add(b.texts[textRequest], first>>chunkBits, w.rows.rows)
+	w.keys[1].add(b.texts[textID], first>>chunkBits, w.rows.rows)
 	return b, e
 }
 

@@ -16,10 +16,11 @@ import (
 // its indexes; its file stays. One that the disk does not give now is an error.
 // A manifest that cannot be read, or is not there, is made anew from the
 // segments, each of which knows what it holds: without it they are not orphans.
-func (s *Store) openSegments() (*manifest, error) {
+// firstWAL is what is known without it of the write-ahead log.
+func (s *Store) openSegments(firstWAL uint64) (*manifest, error) {
 	m, err := readManifest(s.fs, s.dir)
 	if errors.Is(err, errManifest) || errors.Is(err, fs.ErrNotExist) {
-		m, err = s.rebuildManifest(err)
+		m, err = s.rebuildManifest(err, firstWAL)
 	}
 	if err != nil {
 		return nil, err
@@ -122,11 +123,14 @@ func (s *Store) removeOrphans(m *manifest) error {
 	if err != nil {
 		return err
 	}
+	named := make(map[string]bool, len(m.Segments))
+	for i := range m.Segments {
+		named[m.Segments[i].file()] = true
+	}
 	durable := false
 	for _, file := range files {
 		info, orphan := segmentOf(file)
-		orphan = orphan && !slices.ContainsFunc(m.Segments, func(i segmentInfo) bool { return i.file() == file })
-		orphan = orphan && s.holds(&info)
+		orphan = orphan && !named[file] && s.holds(&info)
 		if orphan && !durable {
 			// The manifest that was read may be in memory only, left there by a
 			// sync that failed. After a power cut the one before it would name
@@ -154,7 +158,7 @@ func (s *Store) holds(info *segmentInfo) bool {
 // rebuildManifest makes a manifest of the segments that are there, sound or
 // damaged, for the one that cannot be read. Of a damaged one the name says whose
 // indexes are lost.
-func (s *Store) rebuildManifest(cause error) (*manifest, error) {
+func (s *Store) rebuildManifest(cause error, firstWAL uint64) (*manifest, error) {
 	files, err := s.segmentFiles()
 	if err != nil {
 		return nil, err
@@ -176,7 +180,7 @@ func (s *Store) rebuildManifest(cause error) (*manifest, error) {
 			return nil, err
 		}
 	}
-	m := &manifest{Format: manifestFormat, Segments: consistent(sound, lost)}
+	m := &manifest{Format: manifestFormat, FirstWAL: firstWAL, Segments: consistent(sound, lost)}
 	if len(m.Segments) == 0 {
 		return m, nil // a new store
 	}

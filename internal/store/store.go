@@ -143,12 +143,16 @@ func Open(fsys vfs.FS, dir string, opts Options) (*Store, error) {
 
 // open reads what is on disk.
 func (s *Store) open() error {
-	m, err := s.openSegments()
+	mark, err := s.readMark()
+	if err != nil {
+		return err
+	}
+	m, err := s.openSegments(mark.first)
 	if err != nil {
 		return err
 	}
 	s.sealer = newSealer(s, m)
-	s.wal, err = s.recover(m)
+	s.wal, err = s.recover(m, mark)
 	return err
 }
 

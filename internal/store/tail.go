@@ -42,7 +42,7 @@ func (t *tail) insert(e *audit.Event, received audit.Time) {
 		t.since = received
 	}
 	if t.staged%chunkRows == 0 {
-		t.chunks = append(t.chunks, new(chunk))
+		t.chunks = append(t.chunks, nextChunk(t.chunks))
 	}
 	event := *e
 	if origin, index, ok := event.ID.Derived(); ok && origin == t.origin && index == t.next() {

@@ -28,7 +28,6 @@ type tenantLog struct {
 	last     audit.Time // of the latest receipt
 	pending  *group     // of the latest staged batch; nil after recovery
 	keys     keyring
-	line     []byte // for encoding one line
 	batch    []byte // for encoding the lines of a batch
 	recent   recent
 	grown    chan struct{} // closed when more is visible; nil if nobody waits
@@ -110,6 +109,7 @@ func (l *tenantLog) wakeSealer() {
 // stage gives a batch its indexes and puts it into a commit group. The answer
 // holds once the group is durable; a nil group says that it holds already.
 func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt, *group, error) {
+	looked := l.look(b)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now = max(now, l.last)
@@ -118,7 +118,7 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 		receipt, err := k.replay(b)
 		return receipt, k.group, err
 	}
-	v, err := l.check(b)
+	v, err := l.check(b, looked)
 	if err != nil {
 		return audit.Receipt{}, nil, err
 	}
@@ -170,11 +170,24 @@ func (l *tenantLog) prepare(b *audit.Batch, fresh []int, now audit.Time) []audit
 		if e.ID == "" {
 			e.ID = audit.DerivedID(l.origin, next+uint64(n))
 		}
-		l.line = e.AppendLine(l.line[:0])
-		l.batch = binary.AppendUvarint(l.batch, uint64(len(l.line)))
-		l.batch = append(l.batch, l.line...)
+		l.batch = appendLine(l.batch, e)
 	}
 	return events
+}
+
+// appendLine appends the canonical line of an event after its length.
+func appendLine(dst []byte, e *audit.Event) []byte {
+	const usual = 2 // bytes of a length
+	at := len(dst)
+	dst = e.AppendLine(append(dst, make([]byte, usual)...))
+	n := len(dst) - at - usual
+	var length [binary.MaxVarintLen64]byte
+	size := binary.PutUvarint(length[:], uint64(n))
+	if size != usual {
+		dst = append(dst[:at+size], dst[at+usual:]...)
+	}
+	copy(dst[at:], length[:size])
+	return dst
 }
 
 // skip leaves out the indexes below next: their events are lost.

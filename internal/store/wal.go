@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -41,6 +42,9 @@ type wal struct {
 	files  []*walFile // in order; the last one is written
 
 	log uint64 // id of the log
+
+	marking sync.Mutex // guards marked; held during I/O
+	marked  walMark    // as it is on disk
 
 	// The file that is written, owned by run.
 	file vfs.File
@@ -254,6 +258,10 @@ func (w *wal) create() error {
 	file, err := createWAL(w.fs, w.dir, head{log: w.log, file: w.id + 1, prior: uint64(w.size)})
 	if err != nil {
 		return err
+	}
+	// Dying here leaves a file that the mark does not know, and nothing in it.
+	if err := w.mark(func(m *walMark) { m.last = w.id + 1 }); err != nil {
+		return errors.Join(err, file.Close())
 	}
 	w.file, w.id, w.size = file, w.id+1, int64(walHeader)
 	w.total.Add(int64(walHeader))

@@ -84,7 +84,7 @@ func TestRepeatWaits(t *testing.T) {
 		}
 	})
 	m := vfs.NewMem()
-	f := vfs.Fail(m, 1, syscall.EIO) // the first sync is that of the file's header
+	f := vfs.Fail(m, 2, syscall.EIO) // the first syncs are those of the file's header and of the mark
 	f.Kinds = []vfs.Kind{vfs.OpSync}
 	s := open(t, f, options())
 	for range 2 {
