@@ -24,7 +24,7 @@ parts:
 # All tests, and the seeds of every fuzz target; none is left out.
 unit: export SCAIVAULT_TEST_REQUIRE_PARTS = 1
 unit:
-	go test ./...
+	go test -timeout 30m ./...
 
 # The pages in a real browser, as in unit; pictures of them stay in .parts/shots.
 pages: export SCAIVAULT_TEST_REQUIRE_PARTS = 1
@@ -36,7 +36,7 @@ pages: parts
 # The race detector needs a C compiler.
 race:
 	@command -v gcc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
-	CGO_ENABLED=1 go test -race -short ./...
+	CGO_ENABLED=1 go test -race -short -timeout 40m ./...
 
 # Every fuzz target for FUZZTIME each; not part of test.
 fuzz:
