@@ -51,6 +51,7 @@ type serveCommand struct {
 	anchorSettings
 	witnessSettings
 	vaultSettings
+	expectSettings
 
 	Dev      bool   `env:"DEV" help:"Try it: sample events, a token and, without --data, a throw-away directory."`
 	Sample   bool   `default:"true" negatable:"" help:"With --dev: append 100,000 sample events to an empty log."`
@@ -121,7 +122,7 @@ func (c *serveCommand) check() error {
 		return fmt.Errorf("%s: is for --dev only", devTokenVariable)
 	}
 	return errors.Join(c.secretSettings.check(), c.anchorSettings.check(&c.secretSettings), c.witnessSettings.check(),
-		c.vaultSettings.check(c.TLSCert != ""))
+		c.vaultSettings.check(c.TLSCert != ""), c.expectSettings.check())
 }
 
 // notOfName reports whether a character cannot be in the name of a log.

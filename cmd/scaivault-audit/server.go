@@ -49,6 +49,7 @@ type server struct {
 	tenants  *auth.Tenants
 	exports  *export.Manager
 	vault    *source.Intake
+	silences *source.Silences
 	sinks    *sink.Manager
 	http     *http.Server
 }
@@ -111,10 +112,12 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if s.sinks, err = c.openSinks(disk, s.store, credentials, clock, logger); err != nil {
 		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
 	}
+	s.silences = c.expectSettings.open(s.store, clock, logger)
 	drain := make(chan struct{})
 	routes := api.New(api.Config{
-		Log:        s.store,
+		Log:        heardLog{s.store, s.silences},
 		Vault:      s.vault,
+		OTLP:       source.DecodeOTLP,
 		Exports:    s.exports,
 		Sinks:      s.sinks,
 		Evidence:   s.evidence,
@@ -230,6 +233,10 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	}
 	group.Go(func() error {
 		s.exports.Run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.silences.Run(ctx)
 		return nil
 	})
 	group.Go(func() error {

@@ -134,6 +134,10 @@ func (r *request) fail(err error) {
 		}
 		h.Set("WWW-Authenticate", challenge)
 	}
+	if r.route != nil && r.route.pattern == otlpRoute {
+		r.failOTLP(f.status, e)
+		return
+	}
 	r.answer(f.status, r.errorBody(e))
 }
 

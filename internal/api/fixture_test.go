@@ -152,6 +152,7 @@ func start(t *testing.T, options ...func(*api.Config)) *service {
 func newServer(log api.Log, now func() time.Time, out io.Writer, options ...func(*api.Config)) *api.Server {
 	c := api.Config{
 		Log:       log,
+		OTLP:      source.DecodeOTLP,
 		Auth:      tokens{},
 		Tenants:   tenants{"tnt_a": "prt_1", "tnt_b": "prt_2", "tnt_lone": "", "tnt_lone2": ""},
 		CursorKey: audit.CursorKey{1, 2, 3},

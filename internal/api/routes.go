@@ -51,6 +51,7 @@ var routes = []route{
 
 	{"GET", "/v1/audit/logs", audit.ScopeRead, queries, (*Server).listLogs},
 	{"POST", "/v1/audit/logs", audit.ScopeWrite, unlimited, (*Server).appendLogs},
+	{"POST", otlpRoute, audit.ScopeWrite, unlimited, (*Server).ingestOTLP},
 	{"POST", "/v1/audit/ingest/vault", audit.ScopeWrite, unlimited, (*Server).ingestVault},
 	{"GET", "/v1/audit/logs/{id}", audit.ScopeRead, queries, (*Server).getLog},
 	{"GET", "/v1/audit/secrets/{path...}", audit.ScopeRead, queries, (*Server).secretTrail},

@@ -79,11 +79,12 @@ type Tenants interface {
 	Lookup(id audit.TenantID) (partner string, ok bool)
 }
 
-// Config is what a [Server] is made of. Log, Vault, Exports, Sinks, Evidence, Auth, Tenants,
+// Config is what a [Server] is made of. Log, Vault, OTLP, Exports, Sinks, Evidence, Auth, Tenants,
 // CursorKey, Clock and Logger are required.
 type Config struct {
 	Log       Log
 	Vault     Vault
+	OTLP      DecodeOTLP
 	Exports   Exports
 	Sinks     Sinks
 	Evidence  Evidence
