@@ -8,6 +8,7 @@ import (
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/auth"
+	"github.com/scaivault/audit/internal/source"
 	"github.com/scaivault/audit/internal/ui"
 )
 
@@ -55,6 +56,23 @@ func (s pageTokens) RevokeToken(tenant audit.TenantID, id string, by audit.Ident
 		}
 	}
 	return audit.Errorf(audit.CodeNotFound, "revoke token: there is no such token")
+}
+
+// pageSources is the intake of audit lines as the pages ask for it.
+type pageSources struct {
+	*source.Intake
+	sockets []string // the settings
+}
+
+// Sockets returns where the socket devices of a tenant's servers connect.
+func (s pageSources) Sockets(tenant audit.TenantID) []string {
+	var list []string
+	for _, text := range s.sockets {
+		if v, err := parseSocket(text); err == nil && v.tenant == tenant { // they were checked at the start
+			list = append(list, v.network+"://"+v.address)
+		}
+	}
+	return list
 }
 
 // pageTenants is the register of tenants as the pages ask for it.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,9 +25,14 @@ func TestPagesInBrowser(t *testing.T) {
 		missingPart(t, "playwright-core")
 	}
 	exports := t.TempDir()
-	p := serve(t, nil, "--dev", "--export-dir", exports)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<img src=x onerror=window.pwned=1> is no index", http.StatusBadRequest)
+	}))
+	t.Cleanup(receiver.Close)
+	p := serve(t, nil, "--dev", "--export-dir", exports, "--sink-dir", t.TempDir(), "--allow-endpoint", receiver.Listener.Addr().String(),
+		"--issuer", newIssuer(t).URL, "--audience", jwtAudience, "--oidc-client-id", "pages", "--public-url", "https://audit.example.org")
 	walk := exec.CommandContext(t.Context(), node, "testdata/pages/walk.mjs")
-	walk.Env = append(os.Environ(), "BASE="+p.url, "TOKEN="+p.token, "EXPORTS="+exports, "CHROMIUM="+chromium,
+	walk.Env = append(os.Environ(), "BASE="+p.url, "TOKEN="+p.token, "EXPORTS="+exports, "REFUSES="+receiver.URL, "CHROMIUM="+chromium,
 		"MODULES="+modules+"/", "SHOTS="+os.Getenv("SCAIVAULT_TEST_SHOTS"))
 	walk.Stdout, walk.Stderr = t.Output(), t.Output()
 	if err := walk.Run(); err != nil {

@@ -136,6 +136,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	pages := ui.New(ui.Config{
 		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, Login: login, CursorKey: key,
 		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
+		Sinks: s.sinks, Sources: pageSources{s.vault, c.VaultSocket},
 		Clock: clock, Logger: logger, Version: build().Version, Drain: drain,
 	})
 	s.http = api.NewHTTPServer(site(routes, pages), logger)

@@ -14,7 +14,7 @@ import (
 func TestWithoutSession(t *testing.T) {
 	b := start(t).browser(t)
 	for _, target := range []string{"/ui/", "/ui/rows", "/ui/suggest?q=x", "/ui/overview", "/ui/secrets/a/b",
-		"/ui/identities/user:x", "/ui/identities/user:x/worklist.csv", "/ui/exports", "/ui/exports/new", "/ui/nothing"} {
+		"/ui/identities/user:x", "/ui/identities/user:x/worklist.csv", "/ui/exports", "/ui/exports/new", "/ui/sinks", "/ui/nothing"} {
 		r := b.get(target)
 		want := "/ui/signin?next=" + url.QueryEscape(target)
 		if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != want {
@@ -161,7 +161,7 @@ func TestPostsNeedCSRF(t *testing.T) {
 	s := start(t)
 	b := s.signIn(t, "admin")
 	good := b.csrf("/ui/")
-	for _, target := range []string{"/ui/logout", "/ui/evidence/verify", "/ui/tokens", "/ui/tokens/tok_1/revoke", "/ui/tenant", "/ui/exports/new", "/ui/exports", "/ui/exports/exp_1/cancel"} {
+	for _, target := range []string{"/ui/logout", "/ui/evidence/verify", "/ui/tokens", "/ui/tokens/tok_1/revoke", "/ui/sinks/siem/pause", "/ui/sinks/siem/resume", "/ui/tenant", "/ui/exports/new", "/ui/exports", "/ui/exports/exp_1/cancel"} {
 		for name, try := range map[string]answer{
 			"none":            b.post(target, nil),
 			"malformed":       b.post(target, url.Values{"csrf": {"x"}}),

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -64,12 +65,8 @@ func (s *Server) drawer(p *page, st *state, id audit.EventID) *drawer {
 			URL: st.url("extra."+x.Key, x.Value)})
 	}
 	d.Line = string(r.AppendLine(nil))
-	origin := "http://" + p.r.Host
-	if p.r.TLS != nil {
-		origin = "https://" + p.r.Host
-	}
 	d.Curl = `curl -H "Authorization: Bearer $SCAIVAULT_TOKEN" ` +
-		quote(origin+"/v1/audit/logs/"+url.PathEscape(string(r.ID)))
+		quote(origin(p.r)+"/v1/audit/logs/"+url.PathEscape(string(r.ID)))
 	d.Command = "scaivault-audit logs --json --identity-id " + quote(string(r.IdentityID)) +
 		" --from " + r.Timestamp.String() + " --to " + (r.Timestamp + 1).String()
 	around := within(max(0, r.Timestamp-5*audit.Minute), r.Timestamp+5*audit.Minute)
@@ -80,6 +77,14 @@ func (s *Server) drawer(p *page, st *state, id audit.EventID) *drawer {
 		d.Request = bare.url(append(day, "request_id", r.RequestID)...)
 	}
 	return d
+}
+
+// origin returns how the browser reaches this server.
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // fields lists the members of an event.

@@ -126,7 +126,7 @@ type findingPart struct {
 	Problem *problem
 }
 
-// maxHistory is how many exports and restarts the history shows.
+// maxHistory is how many exports the history shows.
 const maxHistory = 8
 
 // evidence answers GET /ui/evidence.
@@ -186,19 +186,13 @@ func (s *Server) history(p *page, x *evidencePage) error {
 				URL: exportURL(e.ID), When: &w})
 		}
 	}
-	q := audit.Query{Limit: maxHistory, Filter: audit.Filter{Actions: []audit.Action{audit.ActionAuditGap},
-		Within: p.who.PathPrefixes}}
-	gaps, err := s.Log.Query(p.r.Context(), p.tenant, q)
+	gaps, err := s.gaps(p, x.Now)
 	if err != nil {
 		return err
 	}
-	for i := range gaps.Records {
-		r := &gaps.Records[i]
-		w := newWhen(r.Timestamp, x.Now)
-		st := state{params: audit.Params{"action": string(audit.ActionAuditGap), "range": "30d"}}
-		around := within(max(0, r.Timestamp-audit.Hour), r.Timestamp+audit.Hour)
+	for i := range gaps {
 		x.History = append(x.History, mark{Head: "A gap, on record", Note: "evidence may begin anew here; the event says why",
-			URL: st.url(append(around, "event", string(r.ID))...), When: &w, Fail: true})
+			URL: gaps[i].URL, When: &gaps[i].When, Fail: true})
 	}
 	return nil
 }

@@ -76,9 +76,11 @@ type site struct {
 	*clock
 	*people
 	*store.Store
-	notary notary
-	tokens tokens
-	http   *httptest.Server
+	notary  notary
+	tokens  tokens
+	sinks   *sinks
+	sources *sources
+	http    *httptest.Server
 }
 
 func start(t *testing.T) *site { return open(t, httptest.NewServer) }
@@ -102,7 +104,8 @@ func open(t *testing.T, serve func(http.Handler) *httptest.Server, options ...fu
 	}
 	s.notary = newNotary(t, s.Store, s.clock)
 	s.tokens = newTokens(t, s.clock)
-	c := ui.Config{Tokens: s.tokens, Tenants: tenants{"tnt_a", "tnt_b", "tnt_c"},
+	s.sinks, s.sources = newSinks(t, s), &sources{}
+	c := ui.Config{Tokens: s.tokens, Sinks: s.sinks, Sources: s.sources, Tenants: tenants{"tnt_a", "tnt_b", "tnt_c"},
 		Settings: []ui.Setting{{Name: "--listen", Value: "127.0.0.1:8480", Help: "Host and port."}},
 		Log:      s.Store, Exports: exports, Evidence: s.notary, Auth: s.people, Clock: s.Now, Logger: quiet}
 	for _, o := range options {

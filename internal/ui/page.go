@@ -25,6 +25,7 @@ type frame struct {
 	Scopes  string
 	Export  bool // whether exports are shown
 	Admin   bool // whether tokens and settings are
+	Flows   bool // whether sources and sinks are
 	Seal    seal
 	Now     audit.Time
 }
@@ -153,7 +154,7 @@ func (p *page) frame(title, section string) frame {
 		Title: title, Section: section, Theme: theme(p.r), CSRF: p.session.csrf.mask(),
 		Who: newIdentity(p.who.IdentityID, p.who.IdentityType), Tenant: p.tenant, Seal: p.seal,
 		Scopes: strings.Join(scopes, ", "), Export: p.who.May(audit.ScopeExport),
-		Admin: p.who.May(audit.ScopeAdmin), Now: audit.TimeOf(p.now),
+		Admin: p.who.May(audit.ScopeAdmin), Flows: p.overseesSinks() == nil, Now: audit.TimeOf(p.now),
 	}
 	for _, t := range p.tenants {
 		f.Tenants = append(f.Tenants, option{Label: string(t), On: t == p.tenant})

@@ -15,7 +15,7 @@ import (
 
 // everyPage are the pages of somebody with all scopes.
 var everyPage = []string{"/ui/", "/ui/?range=90d", "/ui/?range=90d&success=false&order=asc", "/ui/rows?range=90d",
-	"/ui/suggest?q=a", "/ui/overview", "/ui/overview?range=7d", "/ui/paths", "/ui/paths?under=prod/db", "/ui/evidence", "/ui/tokens", "/ui/settings",
+	"/ui/suggest?q=a", "/ui/overview", "/ui/overview?range=7d", "/ui/paths", "/ui/paths?under=prod/db", "/ui/evidence", "/ui/tokens", "/ui/sinks", "/ui/settings",
 	"/ui/spark?range=90d&action=read", "/ui/new?field=identity_id&range=90d", "/ui/new?field=secret_path", "/ui/new?field=source_ip", "/ui/secrets/prod/db", "/ui/identities/user:ada",
 	"/ui/identities/user:ada/worklist.csv", "/ui/exports", "/ui/exports/new?action=read", "/ui/?event=log_nope"}
 

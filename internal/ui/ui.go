@@ -68,6 +68,8 @@ type Config struct {
 	Login     Login // nil if there is no identity provider to sign in at
 	Tokens    Tokens
 	Tenants   Tenants
+	Sinks     Sinks
+	Sources   Sources
 	Settings  []Setting // how the server was started
 	CursorKey audit.CursorKey
 	Clock     func() time.Time
@@ -124,6 +126,9 @@ func New(c Config) *Server {
 		"GET /ui/tokens":                       s.tokens,
 		"POST /ui/tokens":                      s.createToken,
 		"POST /ui/tokens/{id}/revoke":          s.revokeToken,
+		"GET /ui/sinks":                        s.sinks,
+		"POST /ui/sinks/{name}/pause":          s.pauseSink,
+		"POST /ui/sinks/{name}/resume":         s.resumeSink,
 		"GET /ui/settings":                     s.settings,
 		"POST /ui/tenant":                      s.switchTenant,
 		"POST /ui/logout":                      s.signout,
