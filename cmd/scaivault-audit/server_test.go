@@ -68,7 +68,7 @@ func TestHealth(t *testing.T) {
 		}
 	}
 	if _, body := get(t, http.DefaultClient, p.url+"/v1/health/ready", ""); body !=
-		`{"status":"ready","checks":{"evidence":"ok","store":"ok","vault":"ok"}}` {
+		`{"status":"ready","checks":{"evidence":"ok","sinks":"ok","store":"ok","vault":"ok"}}` {
 		t.Errorf("ready: %s", body)
 	}
 	v, err := p.client(t, "").Version(t.Context())
