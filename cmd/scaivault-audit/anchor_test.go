@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,10 +23,21 @@ type bucket struct {
 	objects map[string]string
 	tries   []time.Duration // since begun
 	begun   time.Time
-	err     error
+
+	mu  sync.Mutex // guards err
+	err error
+}
+
+// answer sets what the next tries answer.
+func (b *bucket) answer(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = err
 }
 
 func (b *bucket) put(_ context.Context, name string, data []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.tries = append(b.tries, time.Since(b.begun))
 	if b.err != nil {
 		return b.err
@@ -103,7 +115,7 @@ func TestAnchoringFails(t *testing.T) {
 		a, b, stop := s.anchor(t)
 		defer stop()
 		synctest.Wait()
-		b.err = errors.New("no route")
+		b.answer(errors.New("no route"))
 		s.append(t, "acme", 1)
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -121,7 +133,7 @@ func TestAnchoringFails(t *testing.T) {
 		if !strings.Contains(s.out.String(), "no route") || s.latest("acme") != 4 {
 			t.Errorf("signed %d, the log says %s", s.latest("acme"), s.out)
 		}
-		b.err = nil
+		b.answer(nil)
 		time.Sleep(maxAnchorWait + time.Minute)
 		synctest.Wait()
 		if len(b.objects) != 2 || !strings.Contains(figures(t, a.health, ""), "failed_tries:0 unanchored_events:0") {
@@ -174,7 +186,7 @@ func TestAnchorConflict(t *testing.T) {
 						t.Errorf("event %s, %v", line, err)
 					}
 				}
-				b.err = nil
+				b.answer(nil)
 				a.sweep(t.Context())
 				s.append(t, "acme", 1)
 				time.Sleep(time.Minute)

@@ -25,7 +25,8 @@ type program struct {
 	command *exec.Cmd
 	url     string
 	token   string       // that --dev prints; else ""
-	output  bytes.Buffer // of both kinds, complete once drained is closed
+	said    string       // until it was ready
+	output  bytes.Buffer // of both kinds, to be read once drained is closed
 	drained chan struct{}
 }
 
@@ -54,6 +55,7 @@ func startCommand(env []string, args ...string) (*program, error) {
 	p.drained = make(chan struct{})
 	lines := bufio.NewReader(r)
 	ready := p.awaitURL(lines)
+	p.said = p.output.String()
 	go func() {
 		defer close(p.drained)
 		io.Copy(&p.output, lines)

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			"soon":    soonScript,
 		},
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(2 * time.Minute), // for a server that starts and should not
+		Deadline:            time.Now().Add(10 * time.Minute), // for a server that starts and should not
 	})
 }
 
@@ -102,7 +102,7 @@ func witnessScript(ts *testscript.TestScript, neg bool, args []string) {
 	p, err := startCommand(nil, append([]string{"witness", "--state", ts.MkAbs("witness"),
 		"--listen", "127.0.0.1:0"}, args...)...)
 	ts.Check(err)
-	key, _, _ := strings.Cut(p.output.String(), "\n")
+	key, _, _ := strings.Cut(p.said, "\n")
 	ts.Setenv("WITNESS_URL", p.url)
 	ts.Setenv("WITNESS_KEY", key)
 	ts.Defer(func() {

@@ -272,6 +272,24 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}
 }
 
+// recorder is a response that can be read while it is written.
+type recorder struct {
+	mu sync.Mutex // guards the body
+	*httptest.ResponseRecorder
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ResponseRecorder.Write(b)
+}
+
+func (r *recorder) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Body.String()
+}
+
 // A silent stream is kept open by heartbeats, whose ids spare a reader that
 // comes back the events that did not match.
 func TestStreamHeartbeat(t *testing.T) {
@@ -281,17 +299,17 @@ func TestStreamHeartbeat(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		req := httptest.NewRequestWithContext(ctx, "GET", "/v1/audit/stream?path_prefix=a", nil)
 		req.Header.Set("Authorization", "Bearer tok_reader")
-		out := httptest.NewRecorder()
+		out := &recorder{ResponseRecorder: httptest.NewRecorder()}
 		done := make(chan struct{})
 		go func() {
 			server.ServeHTTP(out, req)
 			close(done)
 		}()
 		synctest.Wait()
-		opening := out.Body.String()
+		opening := out.text()
 		time.Sleep(api.Heartbeat)
 		synctest.Wait()
-		beat := strings.TrimPrefix(out.Body.String(), opening)
+		beat := strings.TrimPrefix(out.text(), opening)
 		for i := range 3 { // what does not match puts off no heartbeat
 			id := fmt.Sprintf("n%d", i)
 			b, err := audit.DecodeBatch(audit.FormNDJSON, streamed(id, "b"), audit.MaxTime, false)
@@ -306,7 +324,7 @@ func TestStreamHeartbeat(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		<-done
-		next := strings.TrimPrefix(out.Body.String(), opening+beat)
+		next := strings.TrimPrefix(out.text(), opening+beat)
 		for name, text := range map[string]string{"first": opening, "second": beat, "third": next} {
 			if !strings.Contains(text, ": heartbeat\nid: ") || strings.Contains(text, "data") {
 				t.Errorf("%s heartbeat: %q", name, text)
