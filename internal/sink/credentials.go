@@ -37,6 +37,9 @@ func (c credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON returns "[redacted]".
 func (c credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
+// MarshalText returns "[redacted]".
+func (c credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 // need returns a member that must be there.
 func (c credentials) need(member string) (string, error) {
 	if v := c[member]; v != "" {

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,11 @@ func TestCredentialsAreRedacted(t *testing.T) {
 	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "c", c)
 	fmt.Fprintf(&out, "%v %+v %#v %s %q %x %v", c, c, c, c, c, c, struct{ C credentials }{c})
 	b, err := json.Marshal(map[string]any{"c": c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Write(b)
+	b, err = encoding.TextMarshaler(c).MarshalText()
 	if err != nil {
 		t.Fatal(err)
 	}
