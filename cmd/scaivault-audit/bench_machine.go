@@ -57,7 +57,7 @@ func held() memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return memory{
-		Heap:      int64(m.HeapAlloc),
+		Heap:      int64(m.HeapAlloc) - int64(len(ballast)),
 		RSS:       procFigure("/proc/self/status", "VmRSS") << 10,
 		Anonymous: procFigure("/proc/self/status", "RssAnon") << 10,
 	}

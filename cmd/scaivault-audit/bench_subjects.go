@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"math"
 	"strings"
 
 	"github.com/scaivault/audit"
@@ -31,65 +30,78 @@ type subjects struct {
 	request     string           // of the event in the middle, or the next that has one
 }
 
-// tally counts events by a value.
-type tally map[string]*int
-
-// note counts an event. The value may be gone by the next.
-func (t tally) note(value string) {
-	if n := t[value]; n != nil {
-		*n++
-	} else if value != "" {
-		t[strings.Clone(value)] = new(1)
-	}
-}
-
 // nothing is a value to ask for where the log has none.
 const nothing = "none"
 
-// ranked returns the values by falling count, ties by name; at least one.
-func (t tally) ranked() []string {
-	values := slices.SortedFunc(maps.Keys(t), func(a, b string) int {
-		return cmp.Or(cmp.Compare(*t[b], *t[a]), cmp.Compare(a, b))
-	})
-	if len(values) == 0 {
-		return []string{nothing}
-	}
-	return values
-}
-
-// subjects reads the log of the first tenant and chooses.
+// subjects chooses from what the log of the first tenant holds.
 func (b *bench) subjects(s *store.Store) (*subjects, error) {
 	tenants := s.Tenants()
 	if len(tenants) == 0 || s.Size(tenants[0]) == 0 {
 		return nil, audit.Errorf(audit.CodeValidationError, "--data %s: holds no events", b.command.Data)
 	}
 	x := &subjects{tenant: tenants[0]}
-	identities, addresses, paths := make(tally), make(tally), make(tally)
-	n := int(s.Size(x.tenant))
-	bar := newProgress(b.p, "read", int64(n), eventsUnit())
-	defer bar.end()
-	i := 0
-	for e, err := range s.Scan(b.p.ctx, x.tenant, audit.Query{}) {
-		if err != nil {
-			return nil, fmt.Errorf("choose questions: %w", err)
-		}
-		identities.note(string(e.IdentityID))
-		addresses.note(e.SourceIP)
-		paths.note(string(e.SecretPath))
-		if i >= n/2 && x.request == "" {
-			x.request, x.middle = strings.Clone(e.RequestID), e.Timestamp
-		}
-		x.to = e.Timestamp + 1
-		if i++; i%every == 0 {
-			bar.add(every)
+	if err := errors.Join(x.chooseTimes(b.p.ctx, s), x.chooseValues(b.p.ctx, s)); err != nil {
+		return nil, fmt.Errorf("choose questions: %w", err)
+	}
+	return x, nil
+}
+
+// chooseTimes chooses the range, and what happened in the middle of the log.
+func (x *subjects) chooseTimes(ctx context.Context, s *store.Store) error {
+	newest, err := s.Query(ctx, x.tenant, audit.Query{Limit: 1})
+	if err != nil {
+		return err
+	}
+	x.to = newest.Records[0].Timestamp + 1
+	x.from = max(0, x.to-benchRange)
+	half, err := s.Query(ctx, x.tenant, audit.Query{
+		Order: audit.OrderIndex, FromIndex: s.Size(x.tenant) / 2, Limit: audit.MaxLimit})
+	if err != nil {
+		return err
+	}
+	x.request, x.middle = nothing, half.Records[0].Timestamp
+	for _, r := range half.Records {
+		if r.RequestID != "" {
+			x.request, x.middle = r.RequestID, r.Timestamp
+			break
 		}
 	}
-	x.from, x.request = max(0, x.to-benchRange), cmp.Or(x.request, nothing)
-	byCount := identities.ranked()
-	x.heavy, x.rare = audit.IdentityID(byCount[0]), audit.IdentityID(byCount[len(byCount)-1])
-	ips := addresses.ranked()
-	x.address = ips[len(ips)/2]
-	return x, x.choosePaths(b.p.ctx, s, paths.ranked())
+	return nil
+}
+
+// chooseValues chooses among the identities, the addresses and the paths.
+func (x *subjects) chooseValues(ctx context.Context, s *store.Store) error {
+	identities, err := x.ranked(ctx, s, audit.FieldIdentityID)
+	if err != nil {
+		return err
+	}
+	x.heavy, x.rare = audit.IdentityID(identities[0]), audit.IdentityID(identities[len(identities)-1])
+	addresses, err := x.ranked(ctx, s, audit.FieldSourceIP)
+	if err != nil {
+		return err
+	}
+	x.address = addresses[len(addresses)/2]
+	paths, err := x.ranked(ctx, s, audit.FieldSecretPath)
+	if err != nil {
+		return err
+	}
+	return x.choosePaths(ctx, s, paths)
+}
+
+// ranked returns the values of a field by falling count, ties by name; at least
+// one.
+func (x *subjects) ranked(ctx context.Context, s *store.Store, field audit.ValuesField) ([]string, error) {
+	end := audit.MaxTime
+	found, err := s.Values(ctx, x.tenant, audit.ValuesQuery{
+		Field: field, From: new(audit.Time), To: &end, Limit: math.MaxInt})
+	if err != nil || len(found.Values) == 0 {
+		return []string{nothing}, err
+	}
+	values := make([]string, len(found.Values))
+	for i := range values {
+		values[i] = found.Values[i].Value
+	}
+	return values, nil
 }
 
 // choosePaths chooses among the paths, the busiest of which comes first.

@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	takeBallast()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks to finish; after it, another one ends the process.
 	context.AfterFunc(ctx, stop)
