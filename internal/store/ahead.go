@@ -4,21 +4,36 @@ package store
 // at: a disk takes as long for one piece as for many at once. Little is read in
 // vain, by these bounds.
 const (
-	aheadBlocks = 32 // that hold rows of a list
+	aheadBlocks = 32 // of a list
 	aheadParts  = 4  // in whose dictionaries or lookups a filter is looked up
 )
 
-// ahead begins to read the first of the blocks, which the walk will open in this
-// order and no others.
-func (p *plan) ahead(blocks []int) {
+// ahead begins to read blocks.
+func (p *plan) ahead(blocks ...int) {
 	s, ok := p.part.(*segment)
 	if !ok || len(blocks) == 0 {
 		return
 	}
-	for _, n := range blocks[:min(len(blocks), aheadBlocks)] {
+	for _, n := range blocks {
 		s.aheadOf(n)
 	}
 	s.aheadOfSections(sectionPairs, sectionPairs+numCols-1)
+}
+
+// aheadOfList begins to read the first of the blocks, which will be opened in this
+// order and no others. With each that is, aheadOfNext begins another one.
+func (p *plan) aheadOfList(blocks []int) {
+	n := min(len(blocks), aheadBlocks)
+	p.ahead(blocks[:n]...)
+	p.later = blocks[n:]
+}
+
+// aheadOfNext begins to read one more block of the list.
+func (p *plan) aheadOfNext() {
+	if len(p.later) > 0 {
+		p.ahead(p.later[0])
+		p.later = p.later[1:]
+	}
 }
 
 // aheadOfFilter begins to read what the filter is looked up in first.
@@ -29,7 +44,7 @@ func (p *plan) aheadOfFilter() {
 	}
 	f := p.filter
 	if f.RequestID != "" {
-		s.aheadOfSections(sectionRequests, sectionRequests)
+		s.aheadOfPaged(sectionRequests)
 	}
 	if f.IdentityID != "" {
 		s.aheadOfSections(sectionDictionary+colIdentity, sectionDictionary+colIdentity)

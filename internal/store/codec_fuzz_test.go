@@ -180,9 +180,9 @@ func FuzzPostings(f *testing.F) {
 	f.Add(appendPostings(nil, codes, 1000), uint16(len(codes)), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, rows uint16, values uint8) {
 		bounded(t, b, int(rows), func() {
-			if p, err := openPostings(b, int(rows)); err == nil {
-				p.lists(codeRange{0, 1})
-				p.lists(codeRange{0, 1 << 31})
+			if p, err := openPostings(&paged{b: b}, int(rows)); err == nil {
+				_, _ = p.lists(codeRange{0, 1})
+				_, _ = p.lists(codeRange{0, 1 << 31})
 			}
 		})
 		n := int(values) + 1
@@ -193,7 +193,7 @@ func FuzzPostings(f *testing.F) {
 			codes = append(codes, code)
 			want[code] = append(want[code], uint32(i))
 		}
-		p, err := openPostings(appendPostings(nil, codes, n), len(codes))
+		p, err := openPostings(&paged{b: appendPostings(nil, codes, n)}, len(codes))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,8 +201,9 @@ func FuzzPostings(f *testing.F) {
 			if len(rows)*listedUpTo > len(codes) {
 				rows = nil
 			}
-			if got := p.lists(codeRange{uint32(code), uint32(code) + 1}); !slices.Equal(got, rows) {
-				t.Fatalf("code %d is in the rows %v, want %v", code, got, rows)
+			got, err := p.lists(codeRange{uint32(code), uint32(code) + 1})
+			if err != nil || !slices.Equal(got, rows) {
+				t.Fatalf("code %d is in the rows %v, %v; want %v", code, got, err, rows)
 			}
 		}
 	})
@@ -257,8 +258,9 @@ func FuzzLookup(f *testing.F) {
 	f.Add(appendLookup(nil, nil, 7, spareBits), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, hash uint64) {
 		bounded(t, b, 0, func() {
-			if l, err := openLookup(b); err == nil {
-				for _, block := range l.find(nil, hash) {
+			if l, err := openLookup(&paged{b: b}); err == nil {
+				blocks, _ := l.find(nil, hash)
+				for _, block := range blocks {
 					if block >= l.blocks {
 						t.Fatalf("block %d of %d", block, l.blocks)
 					}
@@ -274,14 +276,14 @@ func FuzzLookup(f *testing.F) {
 			}
 			keys = append(keys, key)
 		}
-		l, err := openLookup(appendLookup(nil, keys, 5, spareBits))
+		l, err := openLookup(&paged{b: appendLookup(nil, keys, 5, spareBits)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for hash, blocks := range want {
 			slices.Sort(blocks)
-			if got := l.find(nil, hash); !slices.Equal(got, blocks) {
-				t.Fatalf("key %x is in the blocks %v, want %v", hash, got, blocks)
+			if got, err := l.find(nil, hash); err != nil || !slices.Equal(got, blocks) {
+				t.Fatalf("key %x is in the blocks %v, %v; want %v", hash, got, err, blocks)
 			}
 		}
 	})

@@ -38,6 +38,7 @@ type lookup struct {
 	f       int
 	slots   packed
 	several sorted
+	pages   *paged
 }
 
 const (
@@ -136,13 +137,18 @@ func grouped(keys []located) []located {
 func severalKey(hash uint64, blocks uint32) int64 { return int64(hash>>32) * int64(blocks) }
 
 // openLookup reads a lookup.
-func openLookup(b []byte) (lookup, error) {
+func openLookup(pages *paged) (lookup, error) {
+	if err := pages.need(0, lookupHeader); err != nil {
+		return lookup{}, err
+	}
+	b := pages.b
 	if len(b) < lookupHeader {
 		return lookup{}, fmt.Errorf("lookup: %d bytes", len(b))
 	}
 	l := lookup{
 		blocks: binary.LittleEndian.Uint32(b),
 		f:      int(b[4]),
+		pages:  pages,
 		shape: shape{
 			segment:  int(b[5]),
 			segments: binary.LittleEndian.Uint32(b[6:]),
@@ -160,6 +166,9 @@ func openLookup(b []byte) (lookup, error) {
 	if l.slots, err = openPacked(b[:size], l.shape.size(), l.f+l.width); err != nil {
 		return lookup{}, fmt.Errorf("lookup: %w", err)
 	}
+	if err := pages.need(lookupHeader+size, len(pages.b)); err != nil {
+		return lookup{}, err
+	}
 	if b = b[size:]; len(b) < 4 {
 		return lookup{}, fmt.Errorf("lookup: %d bytes after the slots", len(b))
 	}
@@ -171,23 +180,45 @@ func openLookup(b []byte) (lookup, error) {
 
 // find appends the blocks that the key with this hash may be in, in ascending
 // order.
-func (l *lookup) find(dst []uint32, hash uint64) []uint32 {
+func (l *lookup) find(dst []uint32, hash uint64) ([]uint32, error) {
 	if l.shape.segments == 0 {
-		return dst
+		return dst, nil
 	}
 	h := l.shape.mix(hash)
 	at := l.shape.slots(h)
+	if err := l.need(&at); err != nil {
+		return dst, err
+	}
 	e := l.slots.get(int(at[0])) ^ l.slots.get(int(at[1])) ^ l.slots.get(int(at[2]))
 	if e>>l.width != fingerprint(h, l.f) {
-		return dst
+		return dst, nil
 	}
 	switch block := uint32(e & (1<<l.width - 1)); {
 	case block < l.blocks:
-		return append(dst, block)
+		return append(dst, block), nil
 	case block == l.blocks:
-		return l.findSeveral(dst, hash)
+		return l.findSeveral(dst, hash), nil
 	}
-	return dst
+	return dst, nil
+}
+
+// need is [paged.need] for three slots, whose pages are read at once.
+func (l *lookup) need(at *[3]uint32) error {
+	for _, slot := range at {
+		l.pages.ahead(l.extent(slot))
+	}
+	for _, slot := range at {
+		if err := l.pages.need(l.extent(slot)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extent returns the bytes that are loaded with a slot.
+func (l *lookup) extent(slot uint32) (from, to int) {
+	from = lookupHeader + int(slot)*(l.f+l.width)/8
+	return from, from + 1 + padding
 }
 
 // findSeveral is find for a key that may be in several blocks.

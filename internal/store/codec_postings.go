@@ -27,8 +27,9 @@ const listedUpTo = 512
 // of a frontDict occurs in some row, a value without keys is one whose rows
 // must be found by scanning. The number of rows is not stored.
 type postings struct {
-	rows int
-	keys sorted
+	rows  int
+	keys  sorted
+	pages *paged
 }
 
 // appendPostings appends the lists of a column with the given code for each
@@ -60,7 +61,12 @@ func appendPostings(dst []byte, codes []uint32, n int) []byte {
 }
 
 // openPostings reads the lists of a column of the given number of rows.
-func openPostings(b []byte, rows int) (postings, error) {
+func openPostings(pages *paged, rows int) (postings, error) {
+	const header = 4 + sortedHeader + directoryHeader
+	if err := pages.need(0, header); err != nil {
+		return postings{}, err
+	}
+	b := pages.b
 	if len(b) < 4 || rows < 0 {
 		return postings{}, fmt.Errorf("postings: %d bytes for %d rows", len(b), rows)
 	}
@@ -72,12 +78,18 @@ func openPostings(b []byte, rows int) (postings, error) {
 	if err != nil {
 		return postings{}, fmt.Errorf("postings: %w", err)
 	}
-	return postings{rows: rows, keys: keys}, nil
+	return postings{rows: rows, keys: keys, pages: pages}, pages.need(0, len(b)-len(keys.data))
 }
 
 // lists returns the rows in the lists of the codes, list after list.
-func (p *postings) lists(codes codeRange) []uint32 {
-	lo, hi := p.span(codes)
+func (p *postings) lists(codes codeRange) ([]uint32, error) {
+	lo, hi, err := p.span(codes)
+	if err == nil && lo < hi {
+		err = p.need(lo/miniRows, minis(hi))
+	}
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]uint32, 0, hi-lo)
 	var keys [miniRows]int64
 	for lo < hi {
@@ -87,17 +99,37 @@ func (p *postings) lists(codes codeRange) []uint32 {
 		}
 		lo += n
 	}
-	return rows
+	return rows, nil
 }
 
 // listed returns the number of rows in the lists of the codes.
-func (p *postings) listed(codes codeRange) int {
-	lo, hi := p.span(codes)
-	return hi - lo
+func (p *postings) listed(codes codeRange) (int, error) {
+	lo, hi, err := p.span(codes)
+	return hi - lo, err
 }
 
 // span returns the keys of the codes.
-func (p *postings) span(codes codeRange) (lo, hi int) {
-	lo = p.keys.search(int64(codes.from)*int64(p.rows), 0, p.keys.n)
-	return lo, p.keys.search(int64(codes.to)*int64(p.rows), lo, p.keys.n)
+func (p *postings) span(codes codeRange) (lo, hi int, err error) {
+	if lo, err = p.search(codes.from, 0); err == nil {
+		hi, err = p.search(codes.to, lo)
+	}
+	return lo, hi, err
+}
+
+// search returns the first key from lo on that is not of a code below.
+func (p *postings) search(code uint32, lo int) (int, error) {
+	key := int64(code) * int64(p.rows)
+	if m := p.keys.searched(key, lo, p.keys.n); m >= 0 {
+		if err := p.need(m, m+1); err != nil {
+			return 0, err
+		}
+	}
+	return p.keys.search(key, lo, p.keys.n), nil
+}
+
+// need is [paged.need] for the mini-blocks from ≤ m < to of the keys.
+func (p *postings) need(from, to int) error {
+	data := len(p.pages.b) - len(p.keys.data)
+	first, end := p.keys.extent(from, to)
+	return p.pages.need(data+first, data+end)
 }

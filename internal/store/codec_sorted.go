@@ -144,12 +144,30 @@ func (s *sorted) fill(dst []int64, i int) { fillFrom(s.read, dst, i) }
 // or hi.
 func (s *sorted) search(v int64, lo, hi int) int {
 	lo, hi = max(lo, 0), min(hi, s.n)
-	if lo >= hi || v <= s.first {
+	m := s.searched(v, lo, hi)
+	if m < 0 {
 		return lo
 	}
-	// In units from the first, rounded up.
-	d := (uint64(v)-uint64(s.first)-1)/s.unit + 1
-	// It is in the last mini-block that begins below d, or the next one's first.
+	var e eliasFano
+	s.open(&e, m)
+	d := s.distance(v)
+	if e.base >= d { // all from lo on are
+		return lo
+	}
+	return max(lo, min(m*miniRows+e.search(d), hi))
+}
+
+// distance returns how far v, which is more than the first entry, is from it, in
+// units, rounded up.
+func (s *sorted) distance(v int64) uint64 { return (uint64(v)-uint64(s.first)-1)/s.unit + 1 }
+
+// searched returns the mini-block that search looks into, the last one that
+// begins below v; it is below 0 if search needs none.
+func (s *sorted) searched(v int64, lo, hi int) int {
+	if lo >= hi || v <= s.first {
+		return -1
+	}
+	d := s.distance(v)
 	m, end := lo/miniRows, (hi-1)/miniRows+1
 	for end-m > 1 {
 		if mid := int(uint(m+end) / 2); s.dir.baseOf(mid) < d {
@@ -158,10 +176,15 @@ func (s *sorted) search(v int64, lo, hi int) int {
 			end = mid
 		}
 	}
-	var e eliasFano
-	s.open(&e, m)
-	if e.base >= d { // all from lo on are
-		return lo
+	return m
+}
+
+// extent returns where the mini-blocks from ≤ m < to are in the data, with the
+// bytes behind that are loaded with them.
+func (s *sorted) extent(from, to int) (first, end int) {
+	end = len(s.data)
+	if to < minis(s.n) {
+		end = min(end, int(s.dir.mini(to).start)+padding)
 	}
-	return max(lo, min(m*miniRows+e.search(d), hi))
+	return int(s.dir.mini(from).start), end
 }

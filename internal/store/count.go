@@ -82,10 +82,9 @@ func (p *plan) each(ctx context.Context, visit func(p *plan, b block, rows []uin
 			blocks = append(blocks, n)
 		}
 	}
-	for k, n := range blocks {
-		if k%aheadBlocks == 0 {
-			p.ahead(blocks[k:])
-		}
+	p.aheadOfList(blocks)
+	for _, n := range blocks {
+		p.aheadOfNext()
 		if err := ctx.Err(); err != nil {
 			return err
 		}

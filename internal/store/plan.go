@@ -21,6 +21,7 @@ type plan struct {
 	// narrow holds every row that can match, ascending, if listed is true.
 	narrow []uint32
 	listed bool
+	later  []int // see aheadOfList
 }
 
 // restriction is the codes that a column of a row may have.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/binary"
+
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/vfs"
 )
@@ -72,7 +74,21 @@ func (l *tenantLog) placeIn(p *Place, index uint64) {
 
 // extents returns the pieces of a segment that have a checksum.
 func (s *segment) extents() []extent {
-	list := append([]extent(nil), s.footer.sections[:]...)
+	var list []extent
+	for i, x := range s.footer.sections {
+		sums, ok := s.sumsOf(i)
+		if !ok {
+			list = append(list, x)
+			continue
+		}
+		list = append(list, sums)
+		for at, n := x.offset, 0; at < sums.offset; at, n = at+pageSize, n+1 {
+			list = append(list, extent{
+				offset: at, length: uint32(min(pageSize, sums.offset-at)),
+				crc: binary.LittleEndian.Uint32(s.b[sums.offset+uint64(4*n):]),
+			})
+		}
+	}
 	for n := range s.blocks() {
 		list = append(list, s.footer.block(n).extent)
 	}

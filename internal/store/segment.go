@@ -24,6 +24,7 @@ type segment struct {
 	sectionsAhead atomic.Uint32   // a bit a section that was read ahead
 	checked       []atomic.Uint64 // a bit a block that has its checksum
 	advised       []atomic.Uint64 // a bit a block that was read ahead
+	pages         [numSections]atomic.Pointer[paged]
 	columns       atomic.Pointer[codeColumns]
 	readers       sync.Pool // of *recordReader
 	liners        sync.Pool // of *lineReader
@@ -122,14 +123,9 @@ func (s *segment) wasRead(n int) bool { return s.checked[n/64].Load()>>(n%64)&1 
 
 // verify reads all of the segment.
 func (s *segment) verify() error {
-	for n := range s.blocks() {
-		if _, ok := s.bytes(s.footer.block(n).extent); !ok {
-			return s.damage(fmt.Errorf("block %d: checksum mismatch", n))
-		}
-	}
-	for i, x := range s.footer.sections {
+	for _, x := range s.extents() {
 		if _, ok := s.bytes(x); !ok {
-			return s.damage(fmt.Errorf("section %d: checksum mismatch", i))
+			return s.damage(fmt.Errorf("%d bytes at %d: checksum mismatch", x.length, x.offset))
 		}
 	}
 	return nil
@@ -226,23 +222,24 @@ func (s *segment) postings(col int, codes codeRange) (rows []uint32, listed bool
 	if !posted[col] {
 		return nil, false, nil
 	}
-	b, err := s.section(sectionPostings + col)
+	pages, err := s.paged(sectionPostings + col)
 	if err != nil {
 		return nil, false, s.damage(err)
 	}
-	p, err := openPostings(b, s.footer.rows)
+	p, err := openPostings(pages, s.footer.rows)
 	if err != nil {
 		return nil, false, s.damage(err)
 	}
-	n := p.listed(codes)
-	if n*mostListed > s.footer.rows {
-		return nil, false, nil
+	n, err := p.listed(codes)
+	if err != nil || n*mostListed > s.footer.rows {
+		return nil, false, s.damage(err)
 	}
 	w, err := s.words(col)
 	if err != nil || w.ranking.sum(codes, int64(n)) > int64(n) {
 		return nil, false, err
 	}
-	return p.lists(codes), true, nil
+	rows, err = p.lists(codes)
+	return rows, err == nil, s.damage(err)
 }
 
 func (s *segment) counted() bool { return true }
@@ -268,20 +265,15 @@ func (s *segment) producers(id string) ([]uint32, error) {
 
 // look returns the rows that have the id in a column of the blocks.
 func (s *segment) look(section int, id string, column func(*segmentBlock) *idColumn) ([]uint32, error) {
-	b, err := s.section(section)
-	if err != nil {
-		return nil, s.damage(err)
-	}
-	if len(b) == 0 || id == "" {
+	if s.footer.sections[section].length == 0 || id == "" {
 		return nil, nil
 	}
-	l, err := openLookup(b)
+	blocks, err := s.lookUp(section, hashOf(id))
 	if err != nil {
 		return nil, s.damage(err)
 	}
 	var rows []uint32
-	var few [8]uint32
-	for _, n := range l.find(few[:0], hashOf(id)) {
+	for _, n := range blocks {
 		if int(n) >= s.blocks() {
 			return nil, s.damage(fmt.Errorf("section %d: block %d of %d", section, n, s.blocks()))
 		}
@@ -292,6 +284,19 @@ func (s *segment) look(section int, id string, column func(*segmentBlock) *idCol
 		rows = column(&block).find(rows, []byte(id), n<<chunkBits)
 	}
 	return rows, nil
+}
+
+// lookUp returns the blocks that an id with this hash may be in.
+func (s *segment) lookUp(section int, hash uint64) ([]uint32, error) {
+	pages, err := s.paged(section)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openLookup(pages)
+	if err != nil {
+		return nil, err
+	}
+	return l.find(nil, hash)
 }
 
 // hours returns how many rows there are in each hour that has any, ascending.

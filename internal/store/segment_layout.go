@@ -19,7 +19,8 @@ import (
 //	         the header again
 const (
 	segmentMagic   = "SVASEG"
-	segmentVersion = 1
+	segmentVersion = 2
+	pagesVersion   = 2 // the first one with pages in sections; version 1 is read
 	segmentHeader  = len(segmentMagic) + 2
 	segmentTrailer = 4 + 4 + segmentHeader
 )
@@ -82,6 +83,7 @@ func (r *reader) blockEntry() blockEntry {
 
 // footer is what is known of a segment without reading the rest of it.
 type footer struct {
+	version   uint16
 	tenant    audit.TenantID
 	origin    uint16
 	rows      int
@@ -124,16 +126,17 @@ func appendSegmentHeader(dst []byte) []byte {
 	return binary.LittleEndian.AppendUint16(append(dst, segmentMagic...), segmentVersion)
 }
 
-// isSegmentHeader reports whether b begins with the header of a segment that
-// this program can read.
-func isSegmentHeader(b []byte) error {
+// readSegmentHeader returns the version of the segment that b is the header of.
+// The error is that of one that this program cannot read.
+func readSegmentHeader(b []byte) (version uint16, err error) {
 	if len(b) < segmentHeader || string(b[:len(segmentMagic)]) != segmentMagic {
-		return fmt.Errorf("not a segment")
+		return 0, fmt.Errorf("not a segment")
 	}
-	if v := binary.LittleEndian.Uint16(b[len(segmentMagic):]); v != segmentVersion {
-		return fmt.Errorf("format %d; this program reads %d", v, segmentVersion)
+	version = binary.LittleEndian.Uint16(b[len(segmentMagic):])
+	if version == 0 || version > segmentVersion {
+		return 0, fmt.Errorf("format %d; this program reads 1 to %d", version, segmentVersion)
 	}
-	return nil
+	return version, nil
 }
 
 // readFooter reads the footer of a segment, which must fit the file exactly.
@@ -141,12 +144,15 @@ func readFooter(b []byte) (*footer, error) {
 	if len(b) < segmentHeader+segmentTrailer {
 		return nil, fmt.Errorf("%d bytes are not a segment", len(b))
 	}
-	if err := isSegmentHeader(b); err != nil {
+	version, err := readSegmentHeader(b)
+	if err != nil {
 		return nil, err
 	}
 	trailer := b[len(b)-segmentTrailer:]
-	if err := isSegmentHeader(trailer[8:]); err != nil {
+	if end, err := readSegmentHeader(trailer[8:]); err != nil {
 		return nil, fmt.Errorf("end: %w", err)
+	} else if end != version {
+		return nil, fmt.Errorf("format %d at the begin, %d at the end", version, end)
 	}
 	length := uint64(binary.LittleEndian.Uint32(trailer))
 	if length > uint64(len(b)-segmentHeader-segmentTrailer) {
@@ -161,6 +167,7 @@ func readFooter(b []byte) (*footer, error) {
 	if !ok || !f.tiles(start) {
 		return nil, fmt.Errorf("footer: does not describe the file")
 	}
+	f.version = version
 	return f, nil
 }
 

@@ -149,10 +149,18 @@ func (w *segmentWriter) sections() error {
 	for i := range w.footer.sections {
 		at := len(w.dst)
 		w.section(i)
-		var err error
-		if w.footer.sections[i], err = w.extent(at); err != nil {
+		sums := len(w.dst)
+		if isPaged(i) {
+			w.dst = appendSums(w.dst, w.dst[at:])
+		}
+		x, err := w.extent(at)
+		if err != nil {
 			return err
 		}
+		if isPaged(i) {
+			x.crc = crc32.Checksum(w.dst[sums:], castagnoli)
+		}
+		w.footer.sections[i] = x
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (h *stops) enter(p *plan) error {
 		slices.Reverse(blocks)
 	}
 	if p.listed {
-		p.ahead(blocks)
+		p.aheadOfList(blocks)
 	}
 	return nil
 }
@@ -239,10 +239,13 @@ func (v *view) stops(desc bool, after *place) *stops {
 
 // open adds the run of a block, without the rows that after leaves out.
 func (h *runs) open(s stop, after *place) error {
-	if !s.plan.listed && h.desc {
-		s.plan.ahead([]int{s.n, s.n - 1})
-	} else if !s.plan.listed {
-		s.plan.ahead([]int{s.n, s.n + 1})
+	switch {
+	case s.plan.listed:
+		s.plan.aheadOfNext()
+	case h.desc:
+		s.plan.ahead(s.n, s.n-1)
+	default:
+		s.plan.ahead(s.n, s.n+1)
 	}
 	b, rows, err := s.plan.ordered(s.n)
 	if err != nil {
