@@ -3,12 +3,12 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/sse"
 )
 
 // Limits of streams.
@@ -70,7 +70,7 @@ func (s *Server) stream(r *request) error {
 		return audit.Errorf(audit.CodeRateLimited, "the identity has %d open streams; close one", MaxStreams)
 	}
 	defer leave()
-	if err := f.open(); err != nil || r.Method == http.MethodHead {
+	if f.out, err = sse.Open(&r.out); err != nil || r.Method == http.MethodHead {
 		return err
 	}
 	f.run()
@@ -83,6 +83,7 @@ type feed struct {
 	request *request
 	query   audit.StreamQuery
 	binding string
+	out     *sse.Stream
 
 	next    uint64    // the first index that was not looked at yet
 	checked time.Time // when the token was good
@@ -108,38 +109,16 @@ func (f *feed) begin() error {
 	return nil
 }
 
-// open writes the header. From here on the connection may be silent for longer
-// than that of another request.
-func (f *feed) open() error {
-	out := &f.request.out
-	control := http.NewResponseController(out)
-	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("open stream: %w", err)
-	}
-	h := out.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // proxies would hold back what is small
-	out.WriteHeader(statusOK)
-	return nil
-}
-
 // run sends events until the stream ends.
 func (f *feed) run() {
-	ctx, cancel := context.WithCancel(f.request.Context())
+	ctx, cancel := sse.Until(f.request.Context(), f.server.Drain)
 	defer cancel()
-	go func() {
-		select {
-		case <-f.server.Drain:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	f.buf = append(f.buf, "retry: 2000\n"...)
 	err := f.beat()
 	for err == nil {
 		err = f.wait(ctx)
 	}
-	if ctx.Err() != nil || errors.Is(err, errGone) {
+	if ctx.Err() != nil || errors.Is(err, sse.ErrGone) {
 		return
 	}
 	f.fail(coded(err))
@@ -253,27 +232,14 @@ func (f *feed) check(ctx context.Context) error {
 	return r.authorized()
 }
 
-// errGone says that the client takes nothing more.
-var errGone = errors.New("client is gone")
-
-// flush sends what is buffered. A client that takes nothing for
-// [WriteTimeout] is gone.
+// flush sends what is buffered.
 func (f *feed) flush() error {
 	if len(f.buf) == 0 {
 		return nil
 	}
-	out := &f.request.out
-	control := http.NewResponseController(out)
-	err := control.SetWriteDeadline(time.Now().Add(WriteTimeout))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("%w: %w", errGone, err)
-	}
-	if _, err := out.Write(f.buf); err != nil {
-		return fmt.Errorf("%w: %w", errGone, err)
+	if err := f.out.Send(f.buf); err != nil {
+		return err
 	}
 	f.buf, f.sent = f.buf[:0], f.server.Clock()
-	if err := control.Flush(); err != nil {
-		return fmt.Errorf("%w: %w", errGone, err)
-	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/sse"
 )
 
 // Limits of a live tail.
@@ -24,8 +25,6 @@ const (
 	livePause = 250 * time.Millisecond
 	// liveRows is how many rows a batch shows at most, the newest.
 	liveRows = 100
-	// liveWrite is how long a browser may take for a batch.
-	liveWrite = time.Minute
 )
 
 // tail is a live tail of a browser: the rows that its filter selects, as the
@@ -34,6 +33,7 @@ type tail struct {
 	server  *Server
 	page    *page
 	state   state
+	out     *sse.Stream
 	next    uint64 // the first index that was not looked at
 	checked time.Time
 }
@@ -55,39 +55,20 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	}
 	t.state.query.Within, t.state.query.To = p.who.PathPrefixes, nil
 	t.next = s.Log.Size(p.tenant)
-	if err := t.open(); err != nil {
+	var err error
+	if t.out, err = sse.Open(w); err != nil {
 		s.Logger.Error("live tail", "error", err)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := sse.Until(r.Context(), s.Drain)
 	defer cancel()
-	go func() {
-		select {
-		case <-s.Drain:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	err := t.write([]byte(": open\n\n"))
+	err = t.out.Send([]byte(": open\n\n"))
 	for err == nil {
 		err = t.step(ctx)
 	}
-	if ctx.Err() == nil && !errors.Is(err, errNoSession) && !errors.Is(err, errBrowserGone) {
+	if ctx.Err() == nil && !errors.Is(err, errNoSession) && !errors.Is(err, sse.ErrGone) {
 		s.Logger.Error("live tail", "error", err)
 	}
-}
-
-// open writes the header; the connection may be silent from here on.
-func (t *tail) open() error {
-	err := http.NewResponseController(t.page.w).SetReadDeadline(time.Time{})
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	h := t.page.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	t.page.w.WriteHeader(http.StatusOK)
-	return nil
 }
 
 // step waits for events and sends their rows, or a heartbeat.
@@ -107,7 +88,7 @@ func (t *tail) step(ctx context.Context) error {
 		t.checked = s.Clock()
 	}
 	if silent {
-		return t.write([]byte(": heartbeat\n\n"))
+		return t.out.Send([]byte(": heartbeat\n\n"))
 	}
 	if err := t.send(ctx, size); err != nil {
 		return err
@@ -173,26 +154,5 @@ func (t *tail) writeRows(batch *liveBatch) error {
 			message = append(append(append(message, "data: "...), line...), '\n')
 		}
 	}
-	return t.write(append(message, '\n'))
-}
-
-// errBrowserGone says that the browser takes nothing more.
-var errBrowserGone = errors.New("browser is gone")
-
-func (t *tail) write(message []byte) error {
-	control := http.NewResponseController(t.page.w)
-	err := control.SetWriteDeadline(time.Now().Add(liveWrite))
-	if errors.Is(err, http.ErrNotSupported) {
-		err = nil
-	}
-	if err == nil {
-		_, err = t.page.w.Write(message)
-	}
-	if err == nil {
-		err = control.Flush()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", errBrowserGone, err)
-	}
-	return nil
+	return t.out.Send(append(message, '\n'))
 }
