@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/scaivault/audit"
@@ -93,7 +92,7 @@ func (x *subjects) chooseValues(ctx context.Context, s *store.Store) error {
 func (x *subjects) ranked(ctx context.Context, s *store.Store, field audit.ValuesField) ([]string, error) {
 	end := audit.MaxTime
 	found, err := s.Values(ctx, x.tenant, audit.ValuesQuery{
-		Field: field, From: new(audit.Time), To: &end, Limit: math.MaxInt})
+		Field: field, From: new(audit.Time), To: &end, Limit: 1 << 30})
 	if err != nil || len(found.Values) == 0 {
 		return []string{nothing}, err
 	}
