@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -83,6 +84,40 @@ type ValuesQuery struct {
 	From, To *Time
 	Limit    int    // 0 is DefaultLimit
 	Within   []Path // as in [Filter]
+}
+
+// NewsQuery lists the values of a field that no event had before a range.
+type NewsQuery struct {
+	Field       ValuesField
+	From, To    Time
+	Skip, Limit int
+	Within      []Path // as in [Filter]
+}
+
+// BranchQuery lists what lies directly below a prefix in the tree of paths.
+type BranchQuery struct {
+	Under       Path // "" is the top
+	From, To    Time
+	ByEvents    bool // those with the most events first; else by name
+	Skip, Limit int
+	Within      []Path // as in [Filter]
+}
+
+// Scope returns the prefixes whose paths lie both below Under and within Within,
+// none for all paths; ok is false if there are no such paths.
+func (q *BranchQuery) Scope() (prefixes []Path, ok bool) {
+	switch {
+	case q.Under == "":
+		return q.Within, true
+	case len(q.Within) == 0 || slices.ContainsFunc(q.Within, q.Under.Within):
+		return []Path{q.Under}, true
+	}
+	for _, p := range q.Within {
+		if p.Within(q.Under) {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes, len(prefixes) > 0
 }
 
 // AccessQuery lists who touched what.

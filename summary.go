@@ -118,3 +118,39 @@ type Values struct {
 	Values  []Value `json:"values"`
 	Partial bool    `json:"partial,omitempty"` // the deadline cut the answer
 }
+
+// News answers a [NewsQuery]: the values that were first seen last come first,
+// ties by name.
+type News struct {
+	Values []NewValue
+	Total  int // how many there are
+}
+
+// NewValue is a value that was first seen in a range, with the number of events
+// that have it there.
+type NewValue struct {
+	Value   string
+	Count   uint64
+	FirstAt Time
+}
+
+// Branch is a part of the tree of paths: a folder with all below it, or a
+// secret. A path that is also a prefix of others is both.
+type Branch struct {
+	Path    Path // of the secret, or the folder's prefix
+	Folder  bool
+	Events  uint64
+	Secrets uint64 // how many there are in a folder
+	LastAt  Time   // of the latest event
+}
+
+// Branches answers a [BranchQuery]. What it says of all branches is of those
+// that are not listed too.
+type Branches struct {
+	Branches []Branch
+	Total    int    // how many there are
+	Events   uint64 // of all
+	Secrets  uint64 // of all
+	Most     uint64 // events of the largest
+	Partial  bool   // the deadline cut the answer
+}

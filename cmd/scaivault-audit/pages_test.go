@@ -1,11 +1,13 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,16 +31,31 @@ func TestPagesInBrowser(t *testing.T) {
 		http.Error(w, "<img src=x onerror=window.pwned=1> is no index", http.StatusBadRequest)
 	}))
 	t.Cleanup(receiver.Close)
-	p := serve(t, nil, "--dev", "--export-dir", exports, "--sink-dir", t.TempDir(), "--allow-endpoint", receiver.Listener.Addr().String(),
-		"--issuer", newIssuer(t).URL, "--audience", jwtAudience, "--oidc-client-id", "pages", "--public-url", "https://audit.example.org")
+	address := freeAddress(t) // which the issuer must know before the server listens
+	issuer := newIssuer(t)
+	issuer.URL = strings.Replace(issuer.URL, "127.0.0.1", "localhost", 1) // another site, as for cookies
+	issuer.letIn(t, "http://"+address+"/ui/signin/done", claims{"tenant_id": "tnt_dev"})
+	p := serve(t, nil, "--listen", address, "--dev", "--export-dir", exports, "--sink-dir", t.TempDir(), "--allow-endpoint", receiver.Listener.Addr().String(),
+		"--issuer", issuer.URL, "--audience", jwtAudience, "--oidc-client-id", "pages", "--public-url", "http://"+address)
 	walk := exec.CommandContext(t.Context(), node, "testdata/pages/walk.mjs")
-	walk.Env = append(os.Environ(), "BASE="+p.url, "TOKEN="+p.token, "EXPORTS="+exports, "REFUSES="+receiver.URL, "CHROMIUM="+chromium,
-		"MODULES="+modules+"/", "SHOTS="+os.Getenv("SCAIVAULT_TEST_SHOTS"))
+	walk.Env = append(os.Environ(), "BASE="+p.url, "TOKEN="+p.token, "EXPORTS="+exports, "REFUSES="+receiver.URL, "ISSUER="+issuer.URL,
+		"CHROMIUM="+chromium, "MODULES="+modules+"/", "SHOTS="+os.Getenv("SCAIVAULT_TEST_SHOTS"))
 	walk.Stdout, walk.Stderr = t.Output(), t.Output()
 	if err := walk.Run(); err != nil {
 		t.Error("walk through the pages:", err)
 	}
 	p.end(t)
+}
+
+// freeAddress returns a host and port of loopback at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // browserPart returns the path of a program that the test needs.

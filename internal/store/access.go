@@ -3,8 +3,11 @@ package store
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/scaivault/audit"
 )
@@ -22,15 +25,15 @@ type actionCount struct {
 	n      uint64
 }
 
-// note counts a row with the action.
-func (a *access) note(action string) {
+// note counts n rows with the action.
+func (a *access) note(action string, n uint64) {
 	for i := range a.actions {
 		if a.actions[i].action == action {
-			a.actions[i].n++
+			a.actions[i].n += n
 			return
 		}
 	}
-	a.actions = append(a.actions, actionCount{action, 1})
+	a.actions = append(a.actions, actionCount{action, n})
 }
 
 // Accesses lists who touched what among the events that the query selects, the
@@ -56,50 +59,133 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 		list = list[:q.Limit]
 		page.Next = &audit.Cursor{Size: v.size, Skip: skip + uint64(q.Limit)}
 	}
-	rotated := make(map[string]*audit.Time)
+	paths := make([]string, len(list))
+	for i, a := range list {
+		paths[i] = a.path
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	rotated, err := l.rotated(ctx, paths, v.size)
+	if err != nil {
+		return audit.AccessPage{}, err
+	}
 	for _, a := range list {
-		if _, ok := rotated[a.path]; !ok {
-			if rotated[a.path], err = l.rotated(ctx, audit.Path(a.path), v.size); err != nil {
-				return audit.AccessPage{}, err
-			}
-		}
-		page.Accesses = append(page.Accesses, a.describe(rotated[a.path]))
+		i, _ := slices.BinarySearch(paths, a.path)
+		page.Accesses = append(page.Accesses, a.describe(rotated[i]))
 	}
 	return page, nil
 }
 
 // accesses adds the selected rows up by identity and path and orders the sums.
+// Parts are read at the same time, as many as there are processors.
 func (v *view) accesses(ctx context.Context) ([]*access, error) {
+	if err := v.intact(); err != nil {
+		return nil, err
+	}
+	counters := make([]accessCounter, len(v.parts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range v.parts {
+		aheadOfParts(v.parts, p, false)
+		group.Go(func() error {
+			counters[i] = accessCounter{plan: p, pairs: make(map[[2]uint32]*access)}
+			return p.each(ctx, counters[i].add)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
 	byPair := make(map[[2]string]*access)
-	c := accessCounter{all: byPair}
-	err := v.each(ctx, c.add)
-	list := make([]*access, 0, len(byPair))
-	for _, a := range byPair {
-		list = append(list, a)
+	var list []*access
+	// Of equal times the last one counts as the latest: parts come in the order of
+	// their indexes, and within a part equal times do.
+	for i := range counters {
+		for codes, a := range counters[i].pairs {
+			a.who, a.path = counters[i].who.value(codes[0]), counters[i].path.value(codes[1])
+			if all := byPair[[2]string{a.who, a.path}]; all != nil {
+				all.join(a)
+			} else {
+				byPair[[2]string{a.who, a.path}] = a
+				list = append(list, a)
+			}
+		}
 	}
 	slices.SortFunc(list, func(a, b *access) int {
 		return cmp.Or(cmp.Compare(b.last, a.last), strings.Compare(a.who, b.who), strings.Compare(a.path, b.path))
 	})
-	return list, err
+	return list, nil
 }
 
-// accessCounter adds rows up. Of equal times the last one counts as the latest:
-// parts come in the order of their indexes, and within a part equal times do.
+// join adds the rows of a later part.
+func (a *access) join(b *access) {
+	if b.last >= a.last {
+		a.kind = b.kind
+	}
+	a.first, a.last = min(a.first, b.first), max(a.last, b.last)
+	a.total, a.failed = a.total+b.total, a.failed+b.failed
+	for _, n := range b.actions {
+		a.note(n.action, n.n)
+	}
+}
+
+// accessCounter adds the rows of a part up.
 type accessCounter struct {
-	all   map[[2]string]*access
-	plan  *plan
-	pairs map[[2]uint32]*access // of the present part, by codes
-	dicts [numCols]dictionary
+	plan           *plan
+	pairs          map[[2]uint32]*access // by codes
+	who, path      dictionary            // nil before the first rows
+	kinds, actions texts
+	times          []audit.Time // scratch
 }
 
-func (c *accessCounter) add(p *plan, b block, rows []uint16) (err error) {
-	if c.plan != p {
-		c.plan, c.pairs = p, make(map[[2]uint32]*access)
-		for _, col := range []int{colIdentity, colType, colPath, colAction} {
-			if c.dicts[col], err = p.dictionary(col); err != nil {
-				return err
-			}
+// begin looks up what the part knows of its codes.
+func (c *accessCounter) begin() (err error) {
+	if c.who, err = c.plan.dictionary(colIdentity); err != nil {
+		return err
+	}
+	if c.path, err = c.plan.dictionary(colPath); err != nil {
+		return err
+	}
+	if c.kinds, err = c.plan.texts(colType); err != nil {
+		return err
+	}
+	c.actions, err = c.plan.texts(colAction)
+	return err
+}
+
+// texts are the values of a column by code.
+type texts []string
+
+// texts returns the values of a column, which are few.
+func (p *plan) texts(col int) (texts, error) {
+	dict, err := p.dictionary(col)
+	if err != nil {
+		return nil, err
+	}
+	list := make(texts, dict.len())
+	for code := range list {
+		list[code] = dict.value(uint32(code))
+	}
+	return list, nil
+}
+
+// at returns the value of a code; a damaged code is none.
+func (t texts) at(code uint32) string {
+	if int(code) >= len(t) {
+		return ""
+	}
+	return t[code]
+}
+
+func (c *accessCounter) add(_ *plan, b block, rows []uint16) error {
+	if c.actions == nil {
+		if err := c.begin(); err != nil {
+			return err
 		}
+	}
+	time := b.time
+	if len(rows) > b.len()/64 {
+		c.times = b.times(c.times)
+		time = func(i int) audit.Time { return c.times[i] }
 	}
 	for _, row := range rows {
 		i := int(row)
@@ -109,27 +195,17 @@ func (c *accessCounter) add(p *plan, b block, rows []uint16) (err error) {
 		}
 		a := c.pairs[codes]
 		if a == nil {
-			a = c.open(codes)
+			a = new(access)
+			c.pairs[codes] = a
 		}
-		if t := b.time(i); a.total == 0 || t >= a.last {
-			a.kind = c.dicts[colType].value(b.code(colType, i))
+		t := time(i)
+		if a.total == 0 || t >= a.last {
+			a.kind = c.kinds.at(b.code(colType, i))
 		}
-		a.count.add(b.time(i), b.success(i))
-		a.note(c.dicts[colAction].value(b.code(colAction, i)))
+		a.count.add(t, b.success(i))
+		a.note(c.actions.at(b.code(colAction, i)), 1)
 	}
 	return nil
-}
-
-// open returns the sum of a pair that is new in the present part.
-func (c *accessCounter) open(codes [2]uint32) *access {
-	who, path := c.dicts[colIdentity].value(codes[0]), c.dicts[colPath].value(codes[1])
-	a := c.all[[2]string{who, path}]
-	if a == nil {
-		a = &access{who: who, path: path}
-		c.all[[2]string{who, path}] = a
-	}
-	c.pairs[codes] = a
-	return a
 }
 
 func (a *access) describe(rotated *audit.Time) audit.Access {
@@ -148,19 +224,4 @@ func (a *access) describe(rotated *audit.Time) audit.Access {
 		LastAt:           a.last,
 		PathRotatedAt:    rotated,
 	}
-}
-
-// rotated returns when anyone last gave the secret a new value.
-func (l *tenantLog) rotated(ctx context.Context, path audit.Path, size uint64) (*audit.Time, error) {
-	success := true
-	v := l.read(&audit.Filter{SecretPath: path, Success: &success,
-		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, size)
-	defer v.close()
-	var all count
-	err := v.each(ctx, func(_ *plan, b block, rows []uint16) error {
-		all.rows(b, rows)
-		return nil
-	})
-	_, last := all.times()
-	return last, err
 }

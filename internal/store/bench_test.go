@@ -115,6 +115,14 @@ func BenchmarkQuery(b *testing.B) {
 			v, err := s.Values(ctx, acme, q)
 			return len(v.Values), err
 		}},
+		{"branches", func(ctx context.Context) (int, error) {
+			v, err := s.Branches(ctx, acme, audit.BranchQuery{From: from, To: now, Limit: 200})
+			return int(v.Secrets), err
+		}},
+		{"news", func(ctx context.Context) (int, error) {
+			v, err := s.News(ctx, acme, audit.NewsQuery{Field: audit.FieldSecretPath, From: from, To: now, Limit: 200})
+			return v.Total, err
+		}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			b.ReportAllocs()

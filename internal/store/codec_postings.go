@@ -108,17 +108,59 @@ func (p *postings) listed(codes codeRange) (int, error) {
 	return hi - lo, err
 }
 
+// near returns the first row from ≤ row < to in the list of a code, or the last;
+// -1 if there is none. listed is false if the code has no list.
+func (p *postings) near(code uint32, from, to int, last bool) (row int, listed bool, err error) {
+	first, at := p.keyOf(code), from
+	if last {
+		at = to
+	}
+	i, err := p.search(first+int64(at), 0) // what stands there and before is of the list, if there is one
+	if err != nil {
+		return -1, false, err
+	}
+	before, err := p.rowAt(i-1, first)
+	if err != nil {
+		return -1, false, err
+	}
+	after, err := p.rowAt(i, first)
+	if row = after; last {
+		row = before
+	}
+	if row < from || row >= to {
+		row = -1
+	}
+	return row, before >= 0 || after >= 0, err
+}
+
+// rowAt returns the row of key i if it is of the code whose keys begin at first,
+// else -1.
+func (p *postings) rowAt(i int, first int64) (int, error) {
+	if i < 0 || i >= p.keys.n {
+		return -1, nil
+	}
+	if err := p.need(i/miniRows, i/miniRows+1); err != nil {
+		return -1, err
+	}
+	if row := p.keys.at(i) - first; 0 <= row && row < int64(p.rows) {
+		return int(row), nil
+	}
+	return -1, nil
+}
+
+// keyOf returns the key of a code's row 0.
+func (p *postings) keyOf(code uint32) int64 { return int64(code) * int64(p.rows) }
+
 // span returns the keys of the codes.
 func (p *postings) span(codes codeRange) (lo, hi int, err error) {
-	if lo, err = p.search(codes.from, 0); err == nil {
-		hi, err = p.search(codes.to, lo)
+	if lo, err = p.search(p.keyOf(codes.from), 0); err == nil {
+		hi, err = p.search(p.keyOf(codes.to), lo)
 	}
 	return lo, hi, err
 }
 
-// search returns the first key from lo on that is not of a code below.
-func (p *postings) search(code uint32, lo int) (int, error) {
-	key := int64(code) * int64(p.rows)
+// search returns the first place from lo on whose key is not below a key.
+func (p *postings) search(key int64, lo int) (int, error) {
 	if m := p.keys.searched(key, lo, p.keys.n); m >= 0 {
 		if err := p.need(m, m+1); err != nil {
 			return 0, err

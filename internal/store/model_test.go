@@ -39,6 +39,8 @@ func TestModel(t *testing.T) {
 			"identity": m.identity,
 			"accesses": m.accesses,
 			"values":   m.values,
+			"news":     m.news,
+			"branches": m.branches,
 			"summary":  m.summary,
 			"restart":  m.restart,
 			"crash":    m.crash,
@@ -71,6 +73,8 @@ func TestModelSealed(t *testing.T) {
 			"identity": m.identity,
 			"accesses": m.accesses,
 			"values":   m.values,
+			"news":     m.news,
+			"branches": m.branches,
 			"summary":  m.summary,
 			"crash":    m.crash,
 		})
@@ -414,6 +418,30 @@ func (m *machine) values(t *rapid.T) {
 	q.Default(m.clock.time())
 	got, err := m.s.Values(t.Context(), tenant, q)
 	compare(t, "values", got, l.values(&q), err)
+}
+
+func (m *machine) news(t *rapid.T) {
+	tenant, l := m.tenant(t)
+	q := audit.NewsQuery{
+		Field: pick(t, []audit.ValuesField{audit.FieldIdentityID, audit.FieldSecretPath, audit.FieldSourceIP}, "field"),
+		From:  drawTime(t, begin), To: drawTime(t, begin),
+		Skip: rapid.IntRange(0, 3).Draw(t, "skip"), Limit: rapid.IntRange(1, 4).Draw(t, "limit"),
+		Within: some(t, somePaths[1:], "within"),
+	}
+	got, err := m.s.News(t.Context(), tenant, q)
+	compare(t, "news", got, l.news(&q), err)
+}
+
+func (m *machine) branches(t *rapid.T) {
+	tenant, l := m.tenant(t)
+	q := audit.BranchQuery{
+		Under: pick(t, append(somePaths, "none"), "under"), ByEvents: rapid.Bool().Draw(t, "by events"),
+		From: drawTime(t, begin), To: drawTime(t, begin),
+		Skip: rapid.IntRange(0, 3).Draw(t, "skip"), Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
+		Within: some(t, somePaths[1:], "within"),
+	}
+	got, err := m.s.Branches(t.Context(), tenant, q)
+	compare(t, "branches", got, l.branches(&q), err)
 }
 
 func (m *machine) summary(t *rapid.T) {

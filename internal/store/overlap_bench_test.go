@@ -86,6 +86,14 @@ func overlapQuestions(all []audit.Event) []benchQuestion {
 				Filter: audit.Filter{From: &month, To: &end}, Interval: audit.Hour, Top: 10})
 			return err
 		}},
+		{"branches of 30 days", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Branches(ctx, acme, audit.BranchQuery{From: month, To: end, Limit: 200})
+			return err
+		}},
+		{"new secrets of 30 days", func(ctx context.Context, s *store.Store) error {
+			_, err := s.News(ctx, acme, audit.NewsQuery{Field: audit.FieldSecretPath, From: month, To: end, Limit: 200})
+			return err
+		}},
 		{"50 pages of 1,000", func(ctx context.Context, s *store.Store) error {
 			q := audit.Query{Limit: audit.MaxLimit}
 			for range 50 {

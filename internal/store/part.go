@@ -24,6 +24,9 @@ type part interface {
 	// them. listed is false where the column or a value has no list, or where
 	// there are too many to read: the rows are found by their codes.
 	postings(col int, codes codeRange) (rows []uint32, listed bool, err error)
+	// near returns the first row of a code from ≤ row < to, or the last; -1 if
+	// there is none. listed is false as for postings.
+	near(col int, code uint32, from, to int, last bool) (row int, listed bool, err error)
 	// counted reports whether the rows are in the order of time, and the part
 	// knows how often the values of a column occur in them (counts), how many
 	// failed, and how many there are in each hour that has any, ascending.
@@ -56,9 +59,8 @@ type dictionary interface {
 	// within returns the codes of the paths that lie within one of the
 	// prefixes.
 	within(prefixes []audit.Path) codeSet
-	// containing returns the codes of the values that contain a text; the empty
-	// value is not among them.
-	containing(text string) codeSet
+	// lexicon returns the values in their order.
+	lexicon() lexicon
 }
 
 // block is a run of rows of a part. Rows are numbered from 0 within the block.

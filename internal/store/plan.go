@@ -21,7 +21,8 @@ type plan struct {
 	// narrow holds every row that can match, ascending, if listed is true.
 	narrow []uint32
 	listed bool
-	later  []int // see aheadOfList
+	later  []int    // see aheadOfList
+	codes  []uint32 // scratch
 }
 
 // restriction is the codes that a column of a row may have.
@@ -63,11 +64,11 @@ func (p *plan) prepare() error {
 		values []string
 		not    []string
 	}{
-		{colIdentity, texts(f.IdentityID), texts(f.NotIdentityID)},
-		{colPath, texts(f.SecretPath), nil},
+		{colIdentity, valuesOf(f.IdentityID), valuesOf(f.NotIdentityID)},
+		{colPath, valuesOf(f.SecretPath), nil},
 		{colIP, f.SourceIPs, f.NotSourceIPs},
-		{colType, texts(f.IdentityType), nil},
-		{colAction, texts(f.Actions...), texts(f.NotActions...)},
+		{colType, valuesOf(f.IdentityType), nil},
+		{colAction, valuesOf(f.Actions...), valuesOf(f.NotActions...)},
 	} {
 		if err := p.only(c.col, c.values); err != nil {
 			return err
@@ -79,8 +80,8 @@ func (p *plan) prepare() error {
 	return p.paths()
 }
 
-// texts returns the values that are set as strings.
-func texts[S ~string](values ...S) []string {
+// valuesOf returns the values that are set as strings.
+func valuesOf[S ~string](values ...S) []string {
 	var list []string
 	for _, v := range values {
 		if v != "" {
@@ -124,7 +125,7 @@ func (p *plan) not(col int, values []string) error {
 	}
 	set, err := p.codesOf(col, values)
 	set.not = true
-	p.sets = append(p.sets, restriction{col, set})
+	p.restrict(restriction{col, set})
 	return err
 }
 
@@ -151,9 +152,15 @@ func (p *plan) paths() error {
 	if f.NotPathPrefix != "" {
 		set := paths.within([]audit.Path{f.NotPathPrefix})
 		set.not = true
-		p.sets = append(p.sets, restriction{colPath, set})
+		p.restrict(restriction{colPath, set})
 	}
 	return nil
+}
+
+// restrict admits only rows whose codes are in a set.
+func (p *plan) restrict(r restriction) {
+	r.flatten()
+	p.sets = append(p.sets, r)
 }
 
 // admit admits only rows whose code in the column is in the set. Where the part
@@ -175,10 +182,38 @@ func (p *plan) admit(col int, set codeSet) error {
 		lists = append(lists, rows)
 	}
 	if len(lists) == 0 {
-		p.sets = append(p.sets, restriction{col, set})
+		p.restrict(restriction{col, set})
 		return nil
 	}
 	p.look(union(lists))
+	return nil
+}
+
+// admitEach is admit for single codes, which may be many. They are looked up in
+// lists where these hold few of the part's rows.
+func (p *plan) admitEach(col int, codes []uint32) error {
+	var lists [][]uint32
+	few := true
+	for listed, i := 0, 0; few && i < len(codes); i++ {
+		rows, ok, err := p.postings(col, codeRange{codes[i], codes[i] + 1})
+		if err != nil {
+			return err
+		}
+		lists, listed = append(lists, rows), listed+len(rows)
+		few = ok && listed*mostListed <= p.rows()
+	}
+	switch {
+	case p.none || len(codes) == 0:
+		p.none = true
+	case few:
+		p.look(union(lists))
+	default:
+		set := codeSet{member: make([]bool, 1+slices.Max(codes))}
+		for _, code := range codes {
+			set.member[code] = true
+		}
+		p.restrict(restriction{col, set})
+	}
 	return nil
 }
 

@@ -218,15 +218,20 @@ func (s *segment) dictionary(col int) (dictionary, error) {
 // eight. Above, reading the codes of all rows costs less.
 const mostListed = 8
 
+// lists returns the lists of a column.
+func (s *segment) lists(col int) (postings, error) {
+	pages, err := s.paged(sectionPostings + col)
+	if err != nil {
+		return postings{}, err
+	}
+	return openPostings(pages, s.footer.rows)
+}
+
 func (s *segment) postings(col int, codes codeRange) (rows []uint32, listed bool, err error) {
 	if !posted[col] {
 		return nil, false, nil
 	}
-	pages, err := s.paged(sectionPostings + col)
-	if err != nil {
-		return nil, false, s.damage(err)
-	}
-	p, err := openPostings(pages, s.footer.rows)
+	p, err := s.lists(col)
 	if err != nil {
 		return nil, false, s.damage(err)
 	}
@@ -240,6 +245,17 @@ func (s *segment) postings(col int, codes codeRange) (rows []uint32, listed bool
 	}
 	rows, err = p.lists(codes)
 	return rows, err == nil, s.damage(err)
+}
+
+func (s *segment) near(col int, code uint32, from, to int, last bool) (row int, listed bool, err error) {
+	if !posted[col] {
+		return -1, false, nil
+	}
+	p, err := s.lists(col)
+	if err == nil {
+		row, listed, err = p.near(code, from, to, last)
+	}
+	return row, listed, s.damage(err)
 }
 
 func (s *segment) counted() bool { return true }

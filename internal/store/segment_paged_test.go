@@ -82,6 +82,9 @@ func pagedAnswers(s *segment, records []audit.Record) (list []pagedAnswer) {
 			code, _ := d.find(value)
 			rows, _, err := s.postings(col, codeRange{code, code + 1})
 			add(rows, err)
+			if row, listed, err := s.near(col, code, 0, s.rows(), i%2 == 0); err != nil || listed {
+				add([]uint32{uint32(row)}, err)
+			}
 		}
 	}
 	return list

@@ -75,6 +75,15 @@ func interrogate(ctx context.Context, s *Store) {
 	_, _ = s.Identity(ctx, "acme", audit.Query{Filter: audit.Filter{IdentityID: "user:1"}})
 	_, _ = s.Values(ctx, "acme", audit.ValuesQuery{Field: audit.FieldSecretPath, Contains: "3",
 		From: &middle, To: &end, Limit: 5})
+	for _, within := range [][]audit.Path{nil, {"prod/é/3", "prod"}} {
+		for _, field := range []audit.ValuesField{audit.FieldSecretPath, audit.FieldIdentityID, audit.FieldUserAgent} {
+			_, _ = s.Values(ctx, "acme", audit.ValuesQuery{Field: field, From: &middle, To: &end, Limit: 5, Within: within})
+			_, _ = s.News(ctx, "acme", audit.NewsQuery{Field: field, From: middle, To: end, Limit: 5, Within: within})
+			_, _ = s.News(ctx, "acme", audit.NewsQuery{Field: field, To: end, Limit: 5, Within: within})
+		}
+		_, _ = s.Branches(ctx, "acme", audit.BranchQuery{Under: "prod", From: middle, To: end, Limit: 5, Within: within})
+		_, _ = s.Branches(ctx, "acme", audit.BranchQuery{To: end, Limit: 5, Within: within})
+	}
 	first := s.find("acme").segments[0].indexes().From
 	for range s.Lines(ctx, "acme", first, first+miniRows) {
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -66,21 +65,6 @@ func (w *words) within(prefixes []audit.Path) (set codeSet) {
 			set.add(code, code+1)
 		}
 		set.add(w.prefix(string(prefix) + "/"))
-	}
-	return set
-}
-
-func (w *words) containing(part string) codeSet {
-	set := codeSet{member: make([]bool, w.n)}
-	var t text
-	var rest []byte
-	for code := range set.member {
-		if code%blockRows == 0 {
-			rest = t.open(&w.frontDict, t.b[:0], uint32(code))
-		} else {
-			rest = t.step(rest)
-		}
-		set.member[code] = len(t.b) > 0 && bytes.Contains(t.b, []byte(part))
 	}
 	return set
 }

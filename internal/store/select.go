@@ -19,11 +19,6 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 		return nil, nil, err
 	}
 	rows := p.candidates(b, n)
-	for i := range p.sets {
-		if set := &p.sets[i]; len(rows) > 0 {
-			rows = keepCodes(rows, b, set.col, &set.codeSet)
-		}
-	}
 	f := p.filter
 	if f.RequestID != "" {
 		rows = keep(rows, func(i int) bool { return string(b.request(i)) == f.RequestID })
@@ -37,28 +32,40 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 	return b, rows, nil
 }
 
-// candidates returns the rows of block n, ascending, that the lists, the times
-// and the outcome of the plan admit.
+// candidates returns the rows of block n, ascending, that the lists, the times,
+// the sets and the outcome of the plan admit.
 func (p *plan) candidates(b block, n int) []uint16 {
-	success := p.filter.Success
 	lo, hi := p.span(b, n)
+	success, sets := p.filter.Success, p.sets
 	var rows []uint16
 	switch {
 	case p.listed:
 		list := p.within(n)
 		rows = make([]uint16, 0, len(list))
 		for _, row := range list {
-			if i := int(row) % chunkRows; lo <= i && i < hi && (success == nil || b.success(i) == *success) {
+			if i := int(row) % chunkRows; lo <= i && i < hi {
 				rows = append(rows, uint16(i))
 			}
 		}
+	case len(sets) > 0:
+		p.codes = b.codes(sets[0].col, p.codes)
+		rows = sets[0].find(p.codes, lo, hi)
+		sets = sets[1:]
 	case success != nil:
-		rows = b.outcomes(nil, lo, hi, *success)
+		rows, success = b.outcomes(nil, lo, hi, *success), nil
 	default:
 		rows = make([]uint16, hi-lo)
 		for i := range rows {
 			rows[i] = uint16(lo + i)
 		}
+	}
+	for i := range sets {
+		if len(rows) > 0 {
+			rows = p.keepCodes(rows, b, &sets[i])
+		}
+	}
+	if success != nil {
+		rows = keep(rows, func(i int) bool { return b.success(i) == *success })
 	}
 	if b.order() == nil || p.whole(n) {
 		return rows
@@ -89,14 +96,14 @@ func firstAt(b block, t audit.Time) int {
 	return sort.Search(b.len(), func(i int) bool { return b.time(i) >= t })
 }
 
-// keepCodes keeps the rows whose code in the column is in the set. Where many
-// are left it is cheaper to read the whole column.
-func keepCodes(rows []uint16, b block, col int, set *codeSet) []uint16 {
+// keepCodes keeps the rows whose code is admitted. Where many are left it is
+// cheaper to read the whole column.
+func (p *plan) keepCodes(rows []uint16, b block, r *restriction) []uint16 {
 	if len(rows) > b.len()/16 {
-		codes := b.codes(col, nil)
-		return keep(rows, func(i int) bool { return set.has(codes[i]) })
+		p.codes = b.codes(r.col, p.codes)
+		return keep(rows, func(i int) bool { return r.has(p.codes[i]) })
 	}
-	return keep(rows, func(i int) bool { return set.has(b.code(col, i)) })
+	return keep(rows, func(i int) bool { return r.has(b.code(r.col, i)) })
 }
 
 // keep keeps, in place, the rows for which ok holds.

@@ -300,14 +300,19 @@ func (l *sliceLog) rotated(path audit.Path, size uint64) *audit.Time {
 		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, audit.OrderIndex, size)).last
 }
 
-func (l *sliceLog) values(q *audit.ValuesQuery) audit.Values {
-	value := map[audit.ValuesField]func(*audit.Record) string{
+// valueOf returns how to read a field of a record.
+func valueOf(field audit.ValuesField) func(*audit.Record) string {
+	return map[audit.ValuesField]func(*audit.Record) string{
 		audit.FieldIdentityID: identityOf,
 		audit.FieldSecretPath: pathOf,
 		audit.FieldSourceIP:   func(r *audit.Record) string { return r.SourceIP },
 		audit.FieldAction:     func(r *audit.Record) string { return string(r.Action) },
 		audit.FieldUserAgent:  func(r *audit.Record) string { return r.UserAgent },
-	}[q.Field]
+	}[field]
+}
+
+func (l *sliceLog) values(q *audit.ValuesQuery) audit.Values {
+	value := valueOf(q.Field)
 	groups := make(map[string][]audit.Record)
 	for _, r := range l.list(&audit.Filter{From: q.From, To: q.To, Within: q.Within}, audit.OrderIndex, l.size()) {
 		if v := value(&r); v != "" && strings.Contains(v, q.Contains) {
@@ -325,4 +330,72 @@ func (l *sliceLog) values(q *audit.ValuesQuery) audit.Values {
 			cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
 	})
 	return audit.Values{Values: list[:min(q.Limit, len(list))]}
+}
+
+func (l *sliceLog) news(q *audit.NewsQuery) audit.News {
+	value := valueOf(q.Field)
+	old := make(map[string]bool)
+	for _, r := range l.list(&audit.Filter{To: &q.From, Within: q.Within}, audit.OrderIndex, l.size()) {
+		old[value(&r)] = true
+	}
+	list := []audit.NewValue{}
+	for _, v := range l.values(&audit.ValuesQuery{Field: q.Field, From: &q.From, To: &q.To, Within: q.Within, Limit: 1 << 20}).Values {
+		if !old[v.Value] {
+			list = append(list, audit.NewValue{Value: v.Value, Count: v.Count, FirstAt: v.FirstAt})
+		}
+	}
+	slices.SortFunc(list, func(a, b audit.NewValue) int {
+		return cmp.Or(cmp.Compare(b.FirstAt, a.FirstAt), strings.Compare(a.Value, b.Value))
+	})
+	return audit.News{Values: list[min(q.Skip, len(list)):min(q.Skip+q.Limit, len(list))], Total: len(list)}
+}
+
+func (l *sliceLog) branches(q *audit.BranchQuery) audit.Branches {
+	type key struct {
+		path   audit.Path
+		folder bool
+	}
+	all := make(map[key]*audit.Branch)
+	secrets := make(map[audit.Path]bool)
+	for _, r := range l.list(&audit.Filter{From: &q.From, To: &q.To, PathPrefix: q.Under, Within: q.Within}, audit.OrderIndex, l.size()) {
+		if r.SecretPath == "" {
+			continue
+		}
+		rest := strings.TrimPrefix(strings.TrimPrefix(string(r.SecretPath), string(q.Under)), "/")
+		_, after, folder := strings.Cut(rest, "/")
+		k := key{r.SecretPath, folder}
+		if folder {
+			k.path = k.path[:len(k.path)-len(after)-1]
+		}
+		if all[k] == nil {
+			all[k] = &audit.Branch{Path: k.path, Folder: folder}
+		}
+		b := all[k]
+		b.Events, b.LastAt = b.Events+1, max(b.LastAt, r.Timestamp)
+		if !secrets[r.SecretPath] {
+			secrets[r.SecretPath] = true
+			b.Secrets++
+		}
+	}
+	list := []audit.Branch{}
+	found := audit.Branches{Total: len(all)}
+	for _, b := range all {
+		list = append(list, *b)
+		found.Events, found.Secrets, found.Most = found.Events+b.Events, found.Secrets+b.Secrets, max(found.Most, b.Events)
+	}
+	slices.SortFunc(list, func(a, b audit.Branch) int {
+		if q.ByEvents && a.Events != b.Events {
+			return cmp.Compare(b.Events, a.Events)
+		}
+		// A folder goes before a secret of its name.
+		mark := func(b audit.Branch) string {
+			if b.Folder {
+				return string(b.Path) + "\x00"
+			}
+			return string(b.Path) + "\x00\x00"
+		}
+		return strings.Compare(mark(a), mark(b))
+	})
+	found.Branches = list[min(q.Skip, len(list)):min(q.Skip+q.Limit, len(list))]
+	return found
 }

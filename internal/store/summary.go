@@ -36,6 +36,7 @@ type counter struct {
 	total, failed              uint64
 	timeline                   timeline
 	actions, identities, paths *tally
+	times                      []audit.Time // scratch
 }
 
 func (c *counter) tallies() [3]*tally { return [3]*tally{c.actions, c.identities, c.paths} }
@@ -73,6 +74,11 @@ func (c *counter) part(ctx context.Context, p *plan) error {
 
 // add counts rows of a block.
 func (c *counter) add(p *plan, b block, rows []uint16) error {
+	time := func(i uint16) audit.Time { return b.time(int(i)) }
+	if c.timeline.interval > 0 && len(rows) > b.len()/64 {
+		c.times = b.times(c.times)
+		time = func(i uint16) audit.Time { return c.times[i] }
+	}
 	for _, i := range rows {
 		var failed uint64
 		if !b.success(int(i)) {
@@ -81,7 +87,7 @@ func (c *counter) add(p *plan, b block, rows []uint16) error {
 		c.total++
 		c.failed += failed
 		if c.timeline.interval > 0 {
-			c.timeline.add(b.time(int(i)), 1, failed)
+			c.timeline.add(time(i), 1, failed)
 		}
 	}
 	for _, t := range c.tallies() {

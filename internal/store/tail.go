@@ -2,7 +2,6 @@ package store
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/scaivault/audit"
@@ -140,14 +139,6 @@ func (d *tailDict) within(prefixes []audit.Path) codeSet {
 	return set
 }
 
-func (d *tailDict) containing(text string) codeSet {
-	set := codeSet{member: make([]bool, len(d.values))}
-	for code, v := range d.values {
-		set.member[code] = v != "" && strings.Contains(v, text)
-	}
-	return set
-}
-
 func (v *tailView) rows() int { return v.n }
 
 func (v *tailView) indexes() audit.IndexRange {
@@ -166,6 +157,8 @@ func (v *tailView) postings(col int, codes codeRange) ([]uint32, bool, error) {
 	defer v.mu.RUnlock()
 	return v.tail.dicts[col].rows[codes.from], true, nil
 }
+
+func (v *tailView) near(int, uint32, int, int, bool) (int, bool, error) { return -1, false, nil }
 
 func (v *tailView) counted() bool { return false }
 

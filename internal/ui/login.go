@@ -66,6 +66,7 @@ func (s *Server) loggedIn(w http.ResponseWriter, r *http.Request) {
 			"This sign-in did not begin in this browser, or took too long. Try again; cookies must be allowed.")
 		return
 	}
+	r.Form.Set("next", a.next) // where the door leads, if it stays closed
 	code := r.FormValue("code")
 	if code == "" {
 		s.Logger.Warn("sign-in at the identity provider was refused", "error", fmt.Sprintf("%.100s", r.FormValue("error")))

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -19,17 +18,16 @@ const (
 // newsPage lists values of a field that were first seen in a range.
 type newsPage struct {
 	frame
-	Kind    newsKind
-	Sub     string
-	Kinds   []option
-	Ranges  []option
-	Rows    []newsRow
-	Total   uint64
-	Here    string // address of the whole list
-	More    string // of the next rows; "" if there are none
-	Began   *when  // the log begins in the range, so that all of it is new
-	Partial bool
-	Part    bool // of the overview
+	Kind   newsKind
+	Sub    string
+	Kinds  []option
+	Ranges []option
+	Rows   []newsRow
+	Total  uint64
+	Here   string // address of the whole list
+	More   string // of the next rows; "" if there are none
+	Began  *when  // the log begins in the range, so that all of it is new
+	Part   bool   // of the overview
 }
 
 // newsKind is a field whose new values are shown.
@@ -98,32 +96,23 @@ func (s *Server) news(p *page) error {
 	return nil
 }
 
-// findNews asks for all values up to the end of the range, with the time at
-// which each was first seen.
+// findNews asks for the values that are shown.
 func (s *Server) findNews(p *page, x *newsPage, span period, skip int) error {
-	begin := audit.Time(0)
-	q := audit.ValuesQuery{Field: x.Kind.Field, From: &begin, To: &span.To, Limit: maxPaths,
+	q := audit.NewsQuery{Field: x.Kind.Field, From: span.From, To: span.To, Skip: skip, Limit: maxNews,
 		Within: p.who.PathPrefixes}
-	found, err := s.Log.Values(p.r.Context(), p.tenant, q)
+	if x.Part {
+		q.Limit = fewNews
+	}
+	found, err := s.Log.News(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return err
 	}
-	x.Partial = found.Partial
-	fresh := slices.DeleteFunc(found.Values, func(v audit.Value) bool { return v.FirstAt < span.From })
-	slices.SortFunc(fresh, func(a, b audit.Value) int {
-		return cmp.Or(cmp.Compare(b.FirstAt, a.FirstAt), cmp.Compare(a.Value, b.Value))
-	})
-	x.Total = uint64(len(fresh))
-	fresh = fresh[min(skip, len(fresh)):]
-	most := maxNews
-	if x.Part {
-		most = fewNews
-	}
-	if len(fresh) > most {
-		x.More, fresh = newsURL(x.Kind.Field, span.Name, skip+most), fresh[:most]
-	}
-	for _, v := range fresh {
+	x.Total = uint64(found.Total)
+	for _, v := range found.Values {
 		x.Rows = append(x.Rows, newNews(x.Kind.Field, v, span, x.Now))
+	}
+	if end := skip + len(found.Values); len(found.Values) > 0 && end < found.Total {
+		x.More = newsURL(x.Kind.Field, span.Name, end)
 	}
 	return s.findBegin(p, x, span)
 }
@@ -140,7 +129,7 @@ func (s *Server) findBegin(p *page, x *newsPage, span period) error {
 	return err
 }
 
-func newNews(field audit.ValuesField, v audit.Value, span period, now audit.Time) newsRow {
+func newNews(field audit.ValuesField, v audit.NewValue, span period, now audit.Time) newsRow {
 	st := state{params: audit.Params{string(field): v.Value, "range": span.Name}}
 	x := newsRow{First: newWhen(v.FirstAt, now), Count: number(v.Count), URL: st.url(),
 		Start: st.url(within(max(0, v.FirstAt-5*audit.Minute), v.FirstAt+5*audit.Minute)...)}

@@ -28,6 +28,8 @@ type frame struct {
 	Flows   bool // whether sources and sinks are
 	Seal    seal
 	Now     audit.Time
+	Printed string // when this was; a script sets it when it is printed
+	Address string // of the page; a script sets it too
 }
 
 // page is a request of somebody who is signed in.
@@ -155,6 +157,7 @@ func (p *page) frame(title, section string) frame {
 		Who: newIdentity(p.who.IdentityID, p.who.IdentityType), Tenant: p.tenant, Seal: p.seal,
 		Scopes: strings.Join(scopes, ", "), Export: p.who.May(audit.ScopeExport),
 		Admin: p.who.May(audit.ScopeAdmin), Flows: p.overseesSinks() == nil, Now: audit.TimeOf(p.now),
+		Printed: p.now.UTC().Format("2006-01-02 15:04:05 UTC"), Address: p.r.Host + p.r.URL.RequestURI(),
 	}
 	for _, t := range p.tenants {
 		f.Tenants = append(f.Tenants, option{Label: string(t), On: t == p.tenant})

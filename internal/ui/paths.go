@@ -1,21 +1,15 @@
 package ui
 
 import (
-	"cmp"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/scaivault/audit"
 )
 
-const (
-	// maxPaths is how many paths of a range are added up for the tree.
-	maxPaths = 1_000_000
-	// maxBranches is how many branches are shown at a time.
-	maxBranches = 200
-)
+// maxBranches is how many branches are shown at a time.
+const maxBranches = 200
 
 // pathsPage is the tree of the paths of a range: what lies directly below one
 // prefix, or at the top.
@@ -51,16 +45,6 @@ type branch struct {
 	Last      when
 }
 
-// twig is a branch while it is added up.
-type twig struct {
-	path    audit.Path
-	name    string
-	folder  bool
-	events  uint64
-	secrets uint64
-	last    audit.Time
-}
-
 // pathRanges are the ranges of the tree.
 var pathRanges = []string{"24h", "7d", "30d", "90d", "365d"}
 
@@ -80,46 +64,25 @@ func (s *Server) paths(p *page) error {
 	if !ok {
 		span, _ = relative("30d", p.now)
 	}
-	x := &pathsPage{frame: p.frame("Paths", "paths")}
-	found, err := s.below(p, under, span)
+	link := pathsLink{under: under, span: span.Name, byEvents: v.Get("order") == "events"}
+	skip, _ := strconv.Atoi(v.Get("skip"))
+	q := audit.BranchQuery{Under: under, From: span.From, To: span.To, ByEvents: link.byEvents, Skip: max(0, skip),
+		Limit: maxBranches, Within: p.who.PathPrefixes}
+	found, err := s.Log.Branches(p.r.Context(), p.tenant, q)
 	if err != nil {
 		return err
 	}
-	x.Partial = found.Partial
-	link := pathsLink{under: under, span: span.Name, byEvents: v.Get("order") == "events"}
-	skip, _ := strconv.Atoi(v.Get("skip"))
-	x.grow(found.Values, link, max(0, skip))
+	x := &pathsPage{frame: p.frame("Paths", "paths"), Partial: found.Partial, Total: number(found.Events),
+		Secrets: found.Secrets}
+	for i := range found.Branches {
+		x.Branches = append(x.Branches, newBranch(&found.Branches[i], link, found.Most, x.Now))
+	}
+	if end := q.Skip + len(found.Branches); end < found.Total {
+		x.More, x.Left = link.url(end), uint64(found.Total-end)
+	}
 	x.describe(link, span)
 	s.part(p, "paths", x)
 	return nil
-}
-
-// below asks for the paths at and below a prefix that the token may see.
-func (s *Server) below(p *page, under audit.Path, span period) (audit.Values, error) {
-	q := audit.ValuesQuery{Field: audit.FieldSecretPath, From: &span.From, To: &span.To, Limit: maxPaths,
-		Within: narrow(p.who.PathPrefixes, under)}
-	if under != "" && len(q.Within) == 0 {
-		return audit.Values{}, nil
-	}
-	return s.Log.Values(p.r.Context(), p.tenant, q)
-}
-
-// narrow returns the prefixes that a token bound to scope may see at and below
-// under; none if it may see nothing there, or under is "" and it is not bound.
-func narrow(scope []audit.Path, under audit.Path) []audit.Path {
-	switch {
-	case under == "":
-		return scope
-	case len(scope) == 0 || slices.ContainsFunc(scope, under.Within):
-		return []audit.Path{under}
-	}
-	var inside []audit.Path
-	for _, p := range scope {
-		if p.Within(under) {
-			inside = append(inside, p)
-		}
-	}
-	return inside
 }
 
 // pathsLink is what the addresses of the tree hold.
@@ -149,75 +112,16 @@ func (l pathsLink) at(under audit.Path) string {
 	return l.url(0)
 }
 
-// twigs adds paths up by their first segment below the prefix. A path that is
-// also a prefix of others is both a secret and a folder.
-func twigs(values []audit.Value, under audit.Path) []*twig {
-	type key struct {
-		name   string
-		folder bool
-	}
-	byName := make(map[key]*twig)
-	cut := len(under)
-	if under != "" {
-		cut++
-	}
-	var list []*twig
-	for _, v := range values {
-		rest := v.Value[min(cut, len(v.Value)):]
-		name, _, folder := strings.Cut(rest, "/")
-		t := byName[key{name, folder}]
-		if t == nil {
-			t = &twig{path: audit.Path(v.Value[:len(v.Value)-len(rest)+len(name)]), name: name, folder: folder}
-			byName[key{name, folder}] = t
-			list = append(list, t)
-		}
-		t.events, t.secrets, t.last = t.events+v.Count, t.secrets+1, max(t.last, v.LastAt)
-	}
-	return list
-}
-
-// grow fills the branches that are shown.
-func (x *pathsPage) grow(values []audit.Value, l pathsLink, skip int) {
-	list := twigs(values, l.under)
-	slices.SortFunc(list, func(a, b *twig) int {
-		n := 0
-		if l.byEvents {
-			n = cmp.Compare(b.events, a.events)
-		}
-		folderFirst := 0
-		if a.folder != b.folder {
-			folderFirst = 1
-			if a.folder {
-				folderFirst = -1
-			}
-		}
-		return cmp.Or(n, strings.Compare(a.name, b.name), folderFirst)
-	})
-	var total, most uint64
-	for _, t := range list {
-		total, most, x.Secrets = total+t.events, max(most, t.events), x.Secrets+t.secrets
-	}
-	x.Total = number(total)
-	list = list[min(skip, len(list)):]
-	if len(list) > maxBranches {
-		x.More, x.Left = l.url(skip+maxBranches), uint64(len(list)-maxBranches)
-		list = list[:maxBranches]
-	}
-	for _, t := range list {
-		x.Branches = append(x.Branches, newBranch(t, l, most, x.Now))
-	}
-}
-
-func newBranch(t *twig, l pathsLink, most uint64, now audit.Time) branch {
-	b := branch{Name: t.name, Full: string(t.path), Folder: t.folder, Events: number(t.events),
-		Secrets: number(t.secrets), Percent: part(t.events, most), Last: newWhen(t.last, now)}
+func newBranch(of *audit.Branch, l pathsLink, most uint64, now audit.Time) branch {
+	b := branch{Name: strings.TrimPrefix(string(of.Path[len(l.under):]), "/"), Full: string(of.Path), Folder: of.Folder,
+		Events: number(of.Events), Secrets: number(of.Secrets), Percent: part(of.Events, most), Last: newWhen(of.LastAt, now)}
 	st := state{params: audit.Params{"range": l.span}}
-	if t.folder {
-		b.URL, b.Below, b.EventsURL = l.at(t.path), l.at(t.path), st.url("path_prefix", string(t.path))
+	if of.Folder {
+		b.URL, b.Below, b.EventsURL = l.at(of.Path), l.at(of.Path), st.url("path_prefix", string(of.Path))
 		return b
 	}
-	b.URL, b.EventsURL = secretURL(t.path), st.url("secret_path", string(t.path))
-	if t.name == "" { // the prefix itself
+	b.URL, b.EventsURL = secretURL(of.Path), st.url("secret_path", string(of.Path))
+	if of.Path == l.under {
 		b.Name = "as a secret"
 	}
 	return b

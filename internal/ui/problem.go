@@ -68,7 +68,9 @@ func (s *Server) fail(p *page, err error) {
 			name = "failed-part"
 		}
 	}
-	s.render(p.w, p.r, x.Status, name, &failedPage{p.frame(x.Head, ""), x})
+	around := p.frame(x.Head, "")
+	around.Address = "" // which may name what is not to be named
+	s.render(p.w, p.r, x.Status, name, &failedPage{around, x})
 }
 
 // explain turns an error into a problem. What no client may see goes to the

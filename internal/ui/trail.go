@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/scaivault/audit"
 )
 
@@ -128,19 +130,21 @@ func (s *Server) secret(p *page) error {
 		return err
 	}
 	q := audit.Query{Filter: audit.Filter{SecretPath: path, Within: p.who.PathPrefixes}, Limit: trailRows}
-	t, err := s.Log.Secret(p.r.Context(), p.tenant, q)
-	if err != nil {
-		return err
-	}
 	st := state{params: audit.Params{"secret_path": string(path), "range": "30d"}}
 	x := &trailPage{frame: p.frame(string(path), "explore"), Path: newPath(path), Name: string(path),
 		Explore: st.url()}
-	x.KPIs = trailFigures(&t.Summary.TrailSummary, p)
-	x.KPIs = slices.Insert(x.KPIs, 2, kpi{Label: "Identities",
-		Value: number(uint64(t.Summary.UniqueIdentities)), Note: "touched it"})
-	x.Actions = actionShares(t.Summary.ActionsBreakdown, &st)
-	aq := audit.AccessQuery{Filter: q.Filter, Limit: accessRows}
-	found, err := s.Log.Accesses(p.r.Context(), p.tenant, aq)
+	var found audit.AccessPage
+	err = p.together(func() error {
+		t, err := s.Log.Secret(p.r.Context(), p.tenant, q)
+		x.fill(p, &st, &t.Page, &t.Summary.TrailSummary, kpi{Label: "Identities",
+			Value: number(uint64(t.Summary.UniqueIdentities)), Note: "touched it"})
+		return err
+	}, func() error {
+		return s.story(p, x, q.Filter)
+	}, func() (err error) {
+		found, err = s.Log.Accesses(p.r.Context(), p.tenant, audit.AccessQuery{Filter: q.Filter, Limit: accessRows})
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -149,9 +153,6 @@ func (s *Server) secret(p *page) error {
 	}
 	if x.Shown = len(x.List); found.Next != nil {
 		x.Total = "more than " + strconv.Itoa(accessRows)
-	}
-	if err := s.story(p, x, &t.Page, q.Filter, &t.Summary.TrailSummary, &st); err != nil {
-		return err
 	}
 	s.render(p.w, p.r, 200, "secret", x)
 	return nil
@@ -162,15 +163,32 @@ const (
 	accessRows = 100 // identities on the page of a secret
 )
 
-// story fills what the pages of secrets and identities have in common.
-func (s *Server) story(p *page, x *trailPage, found *audit.Page, f audit.Filter, t *audit.TrailSummary,
-	st *state) error {
+// together asks several questions at the same time and returns the error of the
+// first that has one.
+func (p *page) together(questions ...func() error) error {
+	var group errgroup.Group
+	for _, ask := range questions {
+		group.Go(ask)
+	}
+	return group.Wait()
+}
+
+// fill fills what a trail says; extra is the figure that it alone has.
+func (x *trailPage) fill(p *page, st *state, found *audit.Page, t *audit.TrailSummary, extra kpi) {
 	for i := range found.Records {
 		r := &found.Records[i]
 		x.Rows = append(x.Rows, newRow(r, x.Now, st.url("range", "90d", "event", string(r.ID))))
 	}
 	x.Unseen = len(found.Records) == 0
-	f.From, f.To = &t.From, &t.To
+	x.KPIs = slices.Insert(trailFigures(t, p), 2, extra)
+	x.Actions = actionShares(t.ActionsBreakdown, st)
+}
+
+// story fills the chart of the days of a trail.
+func (s *Server) story(p *page, x *trailPage, f audit.Filter) error {
+	to := audit.TimeOf(p.now)
+	from := max(0, to-audit.TrailPeriod)
+	f.From, f.To = &from, &to
 	sum, err := s.summarize(p, f, audit.Day, 1)
 	if err != nil {
 		return err
@@ -203,21 +221,21 @@ func (s *Server) identity(p *page) error {
 		return err
 	}
 	q := audit.Query{Filter: audit.Filter{IdentityID: id, Within: p.who.PathPrefixes}, Limit: trailRows}
-	t, err := s.Log.Identity(p.r.Context(), p.tenant, q)
-	if err != nil {
-		return err
-	}
 	st := state{params: audit.Params{"identity_id": string(id), "range": "30d"}}
 	x := &trailPage{frame: p.frame(string(id), "explore"), Name: string(id), Explore: st.url()}
-	x.Subject, x.Type = newIdentity(id, t.IdentityType), string(t.IdentityType)
-	x.KPIs = trailFigures(&t.Summary.TrailSummary, p)
-	x.KPIs = slices.Insert(x.KPIs, 2, kpi{Label: "Secrets", Value: number(uint64(t.Summary.UniqueResources)),
-		Note: "touched in 30 days"})
-	x.Actions = actionShares(t.Summary.ActionsBreakdown, &st)
-	if err := s.story(p, x, &t.Page, q.Filter, &t.Summary.TrailSummary, &st); err != nil {
+	err = p.together(func() error {
+		t, err := s.Log.Identity(p.r.Context(), p.tenant, q)
+		x.Subject, x.Type = newIdentity(id, t.IdentityType), string(t.IdentityType)
+		x.fill(p, &st, &t.Page, &t.Summary.TrailSummary, kpi{Label: "Secrets",
+			Value: number(uint64(t.Summary.UniqueResources)), Note: "touched in 30 days"})
 		return err
-	}
-	if x.Work, err = s.worklist(p, id); err != nil {
+	}, func() error {
+		return s.story(p, x, q.Filter)
+	}, func() (err error) {
+		x.Work, err = s.worklist(p, id)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	s.render(p.w, p.r, 200, "identity", x)

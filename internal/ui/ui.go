@@ -33,6 +33,8 @@ type Log interface {
 	Identity(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.IdentityTrail, error)
 	Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (audit.AccessPage, error)
 	Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error)
+	Branches(ctx context.Context, tenant audit.TenantID, q audit.BranchQuery) (audit.Branches, error)
+	News(ctx context.Context, tenant audit.TenantID, q audit.NewsQuery) (audit.News, error)
 	Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error)
 	// Size is the first index that no event has; Wait returns it once it is
 	// larger than size.

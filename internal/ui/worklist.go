@@ -10,8 +10,12 @@ import (
 	"github.com/scaivault/audit"
 )
 
-// maxWork is how many secrets a worklist on a page has; the CSV has all.
-const maxWork = 5_000
+const (
+	// maxWork is how many secrets a worklist on a page has; the CSV has all.
+	maxWork = 5_000
+	// maxAccesses is how many are asked for at a time.
+	maxAccesses = 100_000
+)
 
 // worklist is what is to do when an identity leaves: every secret that it
 // touched, and whether it was rotated since.
@@ -26,8 +30,9 @@ type worklist struct {
 }
 
 // accesses calls use with each access of an identity, until it returns false.
+// The log adds all of them up at each question, so that one should do.
 func (s *Server) accesses(p *page, id audit.IdentityID, use func(*audit.Access) bool) error {
-	q := audit.AccessQuery{Limit: audit.MaxLimit}
+	q := audit.AccessQuery{Limit: maxAccesses}
 	q.IdentityID, q.Within = id, p.who.PathPrefixes
 	for {
 		found, err := s.Log.Accesses(p.r.Context(), p.tenant, q)

@@ -87,6 +87,21 @@ document.addEventListener('pointerover', (e) => {
 addEventListener('scroll', () => $('.toolbar')?.classList.toggle('stuck', scrollY > 8), { passive: true });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => drawCharts(true));
 
+// On paper: where and when this was, and charts in light colours.
+let scheme;
+addEventListener('beforeprint', () => {
+  scheme = root.dataset.theme;
+  root.dataset.theme = 'light';
+  if ($('#printed')) $('#printed').textContent = `${new Date().toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  if ($('#address')) $('#address').textContent = location.href;
+  drawCharts(true);
+});
+addEventListener('afterprint', () => {
+  if (scheme) root.dataset.theme = scheme;
+  else delete root.dataset.theme;
+  drawCharts(true);
+});
+
 $('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); // where there is no room for all
 suggestions();
 tree();

@@ -9,21 +9,24 @@ import path from 'node:path';
 const require = createRequire(process.env.MODULES);
 const { chromium } = require('playwright-core');
 const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const { BASE: base, TOKEN: token, EXPORTS: exportsDir, REFUSES: refuses, SHOTS: shots } = process.env;
+const { BASE: base, TOKEN: token, EXPORTS: exportsDir, REFUSES: refuses, ISSUER: issuer, SHOTS: shots } = process.env;
+// patience is how long a machine with much else to do may take for a step.
+const patience = 120_000;
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 let problems = 0;
 const problem = (text) => { problems++; console.error(text); };
 
-async function open(options) {
+async function open(options, hosts = [base]) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', ...options });
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   page.on('pageerror', (e) => problem(`script: ${e.message}`));
   page.on('dialog', (d) => { problem(`a dialog says ${d.message()}`); d.dismiss(); });
   page.on('console', (m) => {
     if (m.type() === 'error' && !/status of 4\d\d/.test(m.text())) problem(`console: ${m.text()}`); // pages of errors are visited on purpose
   });
-  page.on('request', (r) => assert(r.url().startsWith(base) || r.url().startsWith('data:'), `request to ${r.url()}`));
+  page.on('request', (r) => assert([...hosts, 'data:'].some((h) => r.url().startsWith(h)), `request to ${r.url()}`));
   return page;
 }
 
@@ -40,6 +43,8 @@ async function look(page, name) {
   await page.evaluate(`if (!window.axe) { ${axe} }`);
   for (const width of [1440, 360]) {
     await page.setViewportSize({ width, height: width < 400 ? 760 : 900 });
+    await page.waitForFunction((w) => innerWidth === w, width);
+    await settled(page);
     for (const scheme of ['light', 'dark']) {
       const where = `${name}-${width}-${scheme}`;
       await page.emulateMedia({ colorScheme: scheme });
@@ -211,7 +216,7 @@ async function live(page) {
 async function sinks(page) {
   const row = (name) => page.locator('tr', { has: page.locator(`button[aria-label$=" ${name}"]`) });
   const until = async (name, text) => {
-    const end = Date.now() + 30000;
+    const end = Date.now() + patience;
     while (!await row(name).filter({ hasText: text }).count()) {
       assert(Date.now() < end, `${name} does not come to say ${text}: ${await row(name).innerText()}`);
       await page.click('a:has-text("Load again")');
@@ -248,7 +253,7 @@ async function exporting(page) {
   await page.check('input[value=file]', { force: true });
   await page.click('button:has-text("Dry run")');
   await page.click(`button:has-text("Export ${failed.toLocaleString('en-US')} events")`);
-  await page.waitForSelector('h2:has-text("completed")', { timeout: 20000 });
+  await page.waitForSelector('h2:has-text("completed")');
   await page.waitForSelector('text=part-0001.jsonl.zst');
 
   step('the evidence of that export: manifest and signature sent, the part compared here');
@@ -312,6 +317,77 @@ async function tokens(page) {
   await other.goto(`${base}/ui/`);
   await other.waitForURL(/signin/);
   await other.context().close();
+}
+
+async function paper(page) {
+  const where = { explore: '/ui/?range=1h', filtered: '/ui/?range=1h&path_prefix=probe', secrets: '/ui/new?field=secret_path&range=7d',
+    overview: '/ui/overview?range=7d', evidence: '/ui/evidence' };
+  await page.goto(`${base}/ui/?range=1h`);
+  const who = await page.locator('.results .c-id code').last().innerText(), secret = await page.locator('.results .path').last().getAttribute('title');
+  Object.assign(where, { identity: `/ui/identities/${encodeURIComponent(who)}`, secret: `/ui/secrets/${secret}` });
+  await page.setViewportSize({ width: 700, height: 1000 }); // of A4, less its margins
+  for (const [name, target] of Object.entries(where)) {
+    step(`${name} on paper, from a dark screen: where and when, no navigation, nothing clipped`);
+    await page.emulateMedia({ media: 'screen', colorScheme: 'dark' });
+    await page.goto(base + target);
+    await settled(page);
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    for (const gone of ['.topbar', '.nav', '.btn', '#q', '.pop']) {
+      for (const x of await page.locator(gone).all()) assert(!await x.isVisible(), `${name}: ${gone} is on paper`);
+    }
+    const head = await page.locator('.printhead').innerText();
+    assert(head.includes('tnt_dev') && head.includes(base + target) && /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/.test(head), `${name}: its head says ${head}`);
+    const colours = await page.evaluate(() => ['backgroundColor', 'color'].map((c) => getComputedStyle(document.documentElement)[c]));
+    assert.deepEqual(colours, ['rgb(255, 255, 255)', 'rgb(18, 22, 29)'], `${name}: dark ink on white`);
+    const clipped = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll('.tbl, .tbl th, .tbl td, .scroll-x, .path, .path *, .id code')]
+      .filter((e) => e.checkVisibility() && getComputedStyle(e).display !== 'inline' && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 120)));
+    assert.deepEqual(clipped, [], `${name}: clipped`);
+    for (const plot of await page.locator('.plot canvas').all()) assert((await plot.boundingBox()).height > 40, `${name}: its chart is on paper`);
+    if (shots) await page.pdf({ path: `${shots}/paper-${name}.pdf`, preferCSSPageSize: true });
+    await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  }
+  await page.emulateMedia({ media: null, colorScheme: null });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+async function provider() {
+  const finding = `${base}/ui/?range=7d&success=false`;
+  const page = await open({}, [base, issuer]);
+
+  step('the identity provider refuses, and the door says so');
+  await page.goto(finding);
+  await page.click('a:has-text("Sign in with")');
+  await page.waitForURL((u) => u.href.startsWith(`${issuer}/authorize`));
+  await page.click('text=Refuse');
+  await page.waitForSelector('text=did not let you in');
+
+  step('it lets one in, who comes back to the finding');
+  await page.click('a:has-text("Sign in with")');
+  await page.waitForURL((u) => u.href.startsWith(`${issuer}/authorize`));
+  await page.click('text=Allow');
+  await page.waitForURL(finding);
+  assert(await count(page) > 0);
+  await page.click('.topbar .end summary');
+  await page.waitForSelector('.topbar .pop:has-text("user:eve@example.org")');
+  assert.equal(await page.locator('a[href="/ui/tokens"]').count(), 0, 'a reader sees no tokens');
+  const cookies = await page.context().cookies(base);
+  assert(cookies.every((c) => c.httpOnly && c.sameSite === 'Lax'), 'cookies are out of reach');
+  assert(!cookies.some((c) => /^ey/.test(c.value)), 'the token stays with the server');
+
+  step('a code that somebody else brings opens nothing');
+  const other = await open({}, [base, issuer]);
+  const r = await other.goto(`${base}/ui/signin/done?code=planted&state=planted`);
+  assert.equal(r.status(), 403);
+  await other.waitForSelector('text=did not begin in this browser');
+  await other.context().close();
+
+  step('the provider ends nothing here: sign-out does');
+  await page.click('button:has-text("Sign out")');
+  await page.waitForURL(/signin/);
+  await page.goto(finding);
+  await page.waitForURL(/signin/);
+  await page.context().close();
 }
 
 async function leaving(page) {
@@ -378,7 +454,7 @@ async function looks() {
   await show('missing', '/ui/nothing');
   let links = [];
   await show('drawer', `/ui/?range=1h&path_prefix=probe&event=${event}`, async () => {
-    await page.locator('#drawer #proof').scrollIntoViewIfNeeded();
+    await page.evaluate(() => document.querySelector('#drawer #proof').scrollIntoView()); // which is when it is replaced
     await page.waitForSelector('#drawer .proofbox');
     links = await page.$$eval('#drawer a[href^="/ui/identities/"], #drawer a[href^="/ui/secrets/"]', (a) => a.map((x) => x.getAttribute('href')));
   });
@@ -394,7 +470,7 @@ async function looks() {
 
 // The walk; SCAIVAULT_TEST_PAGES=exporting,looks and so on is for whoever works on a part of it.
 const only = process.env.SCAIVAULT_TEST_PAGES?.split(',');
-const areas = [explore, live, sinks, exporting, paths, overview, tokens, leaving].filter((f) => !only || only.includes(f.name));
+const areas = [explore, live, sinks, exporting, paths, overview, tokens, paper, provider, leaving].filter((f) => !only || only.includes(f.name));
 const started = Date.now(), took = () => `${Math.round((Date.now() - started) / 1000)} s`;
 await plant();
 const page = await open({ acceptDownloads: true });
