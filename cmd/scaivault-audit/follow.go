@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -43,6 +44,8 @@ type follower struct {
 	number int        // lines that were given to the format
 	lines  []linePlace
 	batch  stepBatch
+
+	unreadable map[packedFile]bool // of which the log was told
 }
 
 // place is a file that is followed.
@@ -80,12 +83,12 @@ func (f *follower) open() error {
 		return f.begin(files)
 	}
 	f.state = *state
-	if state.File == (fileID{}) { // there was none yet
-		next, err := f.oldest(files, time.Time{})
+	if state.File.HeadSize == 0 { // there was none yet, or nothing in it
+		next, err := f.unread(files, time.Time{})
 		if err != nil {
 			return err
 		}
-		return f.read(pick(files, next), 0)
+		return f.read(next, 0)
 	}
 	var found *os.File
 	for _, same := range []bool{true, false} { // the file itself, else a copy of it
@@ -101,22 +104,37 @@ func (f *follower) open() error {
 			}
 			own := dev == state.File.Dev && ino == state.File.Ino
 			switch {
-			case mark == state.Mark && own == same && (own || state.Offset > 0) && found == nil:
+			case mark == state.Mark && own == same && (state.Offset > 0 || state.File.is(file)) && found == nil:
 				found = file
 			case own && same:
 				f.gap("truncated", state.File, state.Offset, "")
 			}
 		}
 	}
+	if found != nil {
+		return f.read(pick(files, found), state.Offset)
+	}
+	if found, err = f.packedPlace(); err != nil {
+		return err
+	}
 	if found == nil {
 		return f.lost(files)
 	}
-	return f.read(pick(files, found), state.Offset)
+	pick(files, nil)
+	f.batch.gaps = nil // another file has got the inode
+	if err := f.read(found, state.Offset); err != nil {
+		return err
+	}
+	f.reading().id.Dev, f.reading().id.Ino = state.File.Dev, state.File.Ino // batches are known by them
+	return nil
 }
 
 // begin follows a file for the first time, from its start.
 func (f *follower) begin(files []*os.File) error {
 	f.state.Version = followVersion
+	if err := f.finishPacked(); err != nil {
+		return err
+	}
 	for _, file := range files {
 		id, err := identify(file)
 		if err != nil {
@@ -338,7 +356,11 @@ func (f *follower) position() (*place, int64) {
 		f.lines = nil
 	}
 	for f.files[0] != file {
-		f.state.finish(f.files[0].id)
+		id := f.files[0].id
+		if now, err := identify(f.files[0].File); err == nil {
+			id.HeadSize, id.Head = now.HeadSize, now.Head // it has grown
+		}
+		f.state.finish(id)
 		f.files[0].Close()
 		f.files = f.files[1:]
 	}
@@ -352,9 +374,11 @@ func (f *follower) note(p *place, offset, sending int64) error {
 		return err
 	}
 	if p.id.HeadSize < headBytes {
-		if p.id, err = identify(p.File); err != nil {
+		id, err := identify(p.File)
+		if err != nil {
 			return err
 		}
+		p.id.HeadSize, p.id.Head = id.HeadSize, id.Head
 	}
 	f.state.File, f.state.Offset, f.state.Mark, f.state.Sending = p.id, offset, mark, sending
 	return f.state.write(f.stateName)
@@ -404,12 +428,32 @@ func (f *follower) next() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if named := f.current(files); named == nil || sameFile(named, info) {
+	named := f.current(files)
+	if named == nil || sameFile(named, info) {
 		return pick(files, nil), nil
 	}
-	next, err := f.oldest(files, info.ModTime())
-	if err != nil {
-		return nil, err
+	return f.unread(files, info.ModTime())
+}
+
+// unread returns the file that was written first of those that were not read yet and
+// not last written before a time, be it compressed or one of files; nil if there is none.
+// It closes the others.
+func (f *follower) unread(files []*os.File, after time.Time) (*os.File, error) {
+	next, err := f.oldest(files, after)
+	until := maxWritten
+	if file := cmp.Or(next, f.current(files)); file != nil && err == nil {
+		var info os.FileInfo
+		if info, err = file.Stat(); err == nil {
+			until = info.ModTime()
+		}
+	}
+	var packed *os.File
+	if err == nil {
+		packed, err = f.nextPacked(after, until)
+	}
+	if err != nil || packed != nil {
+		pick(files, nil)
+		return packed, err
 	}
 	return pick(files, next), nil
 }

@@ -69,7 +69,8 @@ func (s *followState) finish(id fileID) {
 }
 
 // siblings returns the files that a rotation of path may have left beside it,
-// and path itself at the end, opened. Compressed ones are not among them.
+// and path itself at the end, opened. Compressed ones are not among them: see
+// packedSiblings.
 func siblings(path string) ([]*os.File, error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -100,7 +101,7 @@ func siblings(path string) ([]*os.File, error) {
 // notRotated reports whether a name is of something that a rotation leaves
 // later, or of this program.
 func notRotated(name string) bool {
-	for _, suffix := range []string{".gz", ".zst", ".bz2", ".xz", vfs.TempSuffix, stateSuffix, lockSuffix} {
+	for _, suffix := range []string{".gz", ".zst", ".bz2", ".xz", unpackedSuffix, vfs.TempSuffix, stateSuffix, lockSuffix} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/source"
@@ -172,7 +177,9 @@ func (s *scene) step() (idle bool) {
 // rotate renames the file, and those before it, as logrotate does.
 func (s *scene) rotate(reopen bool) {
 	for i := 3; i > 0; i-- {
-		os.Rename(fmt.Sprintf("%s.%d", s.path, i), fmt.Sprintf("%s.%d", s.path, i+1)) // there may be none
+		for _, suffix := range []string{"", ".gz", ".zst"} { // there may be none
+			os.Rename(fmt.Sprintf("%s.%d%s", s.path, i, suffix), fmt.Sprintf("%s.%d%s", s.path, i+1, suffix))
+		}
 	}
 	if err := os.Rename(s.path, s.path+".1"); err != nil {
 		s.t.Fatal(err)
@@ -182,6 +189,45 @@ func (s *scene) rotate(reopen bool) {
 		s.finishHalf()
 		s.reopen()
 	}
+}
+
+// pack compresses the files that were rotated away, as logrotate does.
+func (s *scene) pack(suffix string) {
+	for i := range 5 {
+		name := fmt.Sprintf("%s.%d", s.path, i)
+		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		info, statErr := os.Stat(name)
+		if err = errors.Join(err, statErr); err == nil {
+			err = errors.Join(os.WriteFile(name+suffix, compressed(s.t, suffix, text), 0o600),
+				os.Chtimes(name+suffix, info.ModTime(), info.ModTime()), os.Remove(name))
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// compressed returns a text as files of that suffix have it.
+func compressed(t *testing.T, suffix string, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&b)
+	if suffix == ".zst" {
+		var err error
+		if w, err = zstd.NewWriter(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // drain follows until nothing is left.
@@ -213,7 +259,7 @@ func (s *scene) check(seed uint64) {
 		}
 		got[string(e.SecretPath)]++
 		if e.Action == audit.ActionAuditGap {
-			s.t.Errorf("seed %d: gap %s", seed, e.ExtraData)
+			s.t.Errorf("seed %d: gap %s\n%s", seed, e.ExtraData, strings.Join(s.told, "\n"))
 		}
 	}
 	want := make(map[string]bool)
@@ -227,7 +273,7 @@ func (s *scene) check(seed uint64) {
 	}
 	for path := range want {
 		if got[path] != 1 {
-			s.t.Errorf("seed %d: %s is in the log %d times, of %d lines", seed, path, got[path], total)
+			s.t.Errorf("seed %d: %s is in the log %d times, of %d lines\n%s", seed, path, got[path], total, strings.Join(s.told, "\n"))
 		}
 		delete(got, path)
 	}
@@ -264,6 +310,9 @@ func TestFollow(t *testing.T) {
 				s.half = l[cut:]
 			case n == 4 && s.moved < 4: // logrotate would remove the fifth
 				s.rotate(true)
+				if suffix := []string{"", ".gz", ".zst"}[r.IntN(3)]; suffix != "" {
+					s.pack(suffix)
+				}
 			case n == 5 && run%4 == 2: // a request may be given up before its answer is read
 				s.late = true
 				s.now = s.now.Add(time.Duration(r.IntN(6)) * time.Second)
@@ -408,6 +457,88 @@ func TestFollowGaps(t *testing.T) {
 					t.Errorf("%d events and the gaps %q, want %d and %q; told: %q", n, gaps, tt.events, tt.gaps, s.told)
 				}
 			})
+		}
+	}
+}
+
+// TestFollowPackedGaps has on record what of compressed files is damaged.
+func TestFollowPackedGaps(t *testing.T) {
+	damage := func(s *scene, name string) {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, text[:len(text)-8], 0o600)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s := newScene(t, newFollowLog(nil), false)
+	step := func(lines int) {
+		for range lines {
+			s.write(s.line())
+		}
+		for s.tail != nil && !s.step() {
+		}
+	}
+	s.start()
+	step(2)
+	s.kill()
+	step(1) // in the file that will be damaged
+	s.rotate(true)
+	s.pack(".gz")
+	damage(s, s.path+".1.gz")
+	step(1)
+	s.start()
+	step(1)
+	s.kill()
+	s.rotate(true)
+	step(2)
+	s.rotate(true)
+	s.pack(".gz")
+	later := time.Now().Add(time.Minute)
+	for i, name := range []string{".2.gz", ".1.gz", ""} { // whatever the clock of the disk is good for
+		if err := os.Chtimes(s.path+name, time.Time{}, later.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage(s, s.path+".1.gz")
+	if err := os.Chtimes(s.path+".1.gz", time.Time{}, later.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	step(1)
+	if err := os.Chtimes(s.path, time.Time{}, later.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	s.drain()
+	s.kill()
+	if gaps := strings.Join(s.reasons(), " "); gaps != "position_lost unreadable_file" || len(s.log.events) != 2+2+1+2 {
+		t.Errorf("%d events, gaps %q, told %q", len(s.log.events), gaps, s.told)
+	}
+}
+
+// TestUnpacker reads what is compressed and what is not, and tells of half of it.
+func TestUnpacker(t *testing.T) {
+	for _, text := range []string{"", "{", "{}\n", "\x1f", "\x1f\x8c\n", strings.Repeat("line\n", 100_000)} {
+		for _, suffix := range []string{"", ".gz", ".zst"} {
+			packed := []byte(text)
+			if suffix != "" {
+				packed = compressed(t, suffix, packed)
+				packed = append(packed, compressed(t, suffix, []byte("more"))...)
+			}
+			u := &unpacker{in: bytes.NewReader(packed)}
+			got, err := io.ReadAll(u)
+			u.release()
+			if want := text + map[bool]string{true: "more"}[suffix != ""]; err != nil || string(got) != want {
+				t.Errorf("%.20q%s: %d bytes, %v", text, suffix, len(got), err)
+			}
+			if suffix == "" {
+				continue
+			}
+			u = &unpacker{in: bytes.NewReader(packed[:len(packed)-1])}
+			if _, err := io.ReadAll(u); err == nil {
+				t.Errorf("%.20q%s: a file that is cut reads well", text, suffix)
+			}
+			u.release()
 		}
 	}
 }

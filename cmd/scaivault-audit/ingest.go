@@ -30,7 +30,8 @@ type ingestCommand struct {
 func (ingestCommand) Help() string {
 	return `Lines are events of this log (scaivault), or audit lines of HashiCorp Vault or
 OpenBao (vault). Good events are stored, bad ones are named on standard error
-by file and line, and the exit code is 5 if there was one.
+by file and line, and the exit code is 5 if there was one. What begins as gzip or
+zstd do is decompressed.
 
 After an interruption run the same command again: within a day, what the log
 took from the file is not stored twice. Events with an id are known for ever;
@@ -40,13 +41,13 @@ the last lines of a file that has grown.
 With --follow the command does not end. It keeps its position in a file, waits
 while the server is down, goes on with the next file when this one was renamed
 by a rotation, and finds its place again when it is started anew: no line is
-stored twice and none is left out. Leave the newest rotated file uncompressed
-(delaycompress). What cannot be read is in the log as an audit_gap event.
+stored twice and none is left out. Rotated files may be compressed meanwhile, by
+gzip or zstd. What cannot be read is in the log as an audit_gap event.
 
 Examples:
 
     scaivault-audit ingest events.jsonl
-    scaivault-audit ingest --format vault /var/log/vault/audit.log
+    scaivault-audit ingest --format vault /var/log/vault/audit.log.2.gz
     scaivault-audit ingest --format vault --follow /var/log/vault/audit.log
     my-exporter | scaivault-audit ingest -`
 }
@@ -102,6 +103,18 @@ func (e rejectedError) Error() string {
 }
 func (e rejectedError) ExitCode() int { return exitValidation }
 
+// plain is an input, decompressed if it is compressed.
+type plain struct {
+	*unpacker
+	io.Closer
+}
+
+// Close closes the input.
+func (p plain) Close() error {
+	p.release()
+	return p.Closer.Close()
+}
+
 // input is what an ingestion reads.
 type input struct {
 	io.ReadCloser
@@ -112,7 +125,7 @@ type input struct {
 
 func (c *ingestCommand) input(p *process) (*input, error) {
 	if c.File == "-" {
-		return &input{ReadCloser: io.NopCloser(p.stdin), name: "stdin"}, nil
+		return &input{ReadCloser: io.NopCloser(&unpacker{in: p.stdin}), name: "stdin"}, nil
 	}
 	f, err := os.Open(c.File)
 	if errors.Is(err, os.ErrNotExist) {
@@ -121,7 +134,7 @@ func (c *ingestCommand) input(p *process) (*input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", c.File, err)
 	}
-	in := &input{ReadCloser: f, name: c.File}
+	in := &input{ReadCloser: plain{&unpacker{in: f}, f}, name: c.File}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
 		f.Close()
@@ -129,7 +142,10 @@ func (c *ingestCommand) input(p *process) (*input, error) {
 	}
 	// A pipe has no place to which a repetition could come back.
 	if err == nil && info.Mode().IsRegular() {
-		in.size = info.Size()
+		head := make([]byte, 4)
+		if n, _ := f.ReadAt(head, 0); !isPacked(head[:n]) { // else how much it will be is not known
+			in.size = info.Size()
+		}
 		if in.place, err = filepath.Abs(c.File); err != nil {
 			in.place = c.File
 		}

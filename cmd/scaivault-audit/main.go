@@ -44,6 +44,8 @@ type cli struct {
 
 	Serve serveCommand `cmd:"" group:"serve" envprefix:"SCAIVAULT_AUDIT_" help:"Run the server."`
 
+	Original originalCommand `cmd:"" group:"admin" help:"Print a line of an audit device as it came."`
+
 	Ingest ingestCommand `cmd:"" group:"write" help:"Append events to a server."`
 
 	Token  tokenCommand  `cmd:"" group:"admin" help:"Make, show and revoke tokens."`

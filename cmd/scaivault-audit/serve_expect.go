@@ -5,21 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/source"
 	"github.com/scaivault/audit/internal/store"
+	"github.com/scaivault/audit/internal/vfs"
 )
 
-// expectSettings are about producers that must not fall silent.
+// expectSettings are about producers that must not fall silent, and about those that
+// number their events.
 type expectSettings struct {
-	Expect []string `placeholder:"TENANT/SOURCE=DURATION" env:"EXPECT" help:"Put an audit_gap event into the log when no event with the extra data source came for so long, and one when it is back: tnt_a/billing=5m. Repeatable."`
+	Expect  []string      `placeholder:"TENANT/SOURCE=DURATION" env:"EXPECT" help:"Put an audit_gap event into the log when no event with the extra data source came for so long, and one when it is back: tnt_a/billing=5m. Repeatable; goes before what the source promises itself by heartbeat_seconds."`
+	GapWait time.Duration `default:"1m" env:"GAP_WAIT" help:"How long a missing number of a source that numbers its events is waited for before an audit_gap event tells of it (default ${default})."`
 }
+
+// maxGapWait bounds how late the log tells that something is missing.
+const maxGapWait = 24 * time.Hour
 
 // check finds expectations that are none.
 func (c *expectSettings) check() error {
+	if c.GapWait < time.Second || c.GapWait > maxGapWait {
+		return fmt.Errorf("--gap-wait: want 1s to %s", maxGapWait)
+	}
 	seen := make(map[string]bool)
 	for _, text := range c.Expect {
 		e, err := parseExpectation(text)
@@ -58,28 +68,50 @@ func parseExpectation(text string) (e source.Expectation, err error) {
 	return e, nil
 }
 
-// open begins to watch the sources; check has read them.
-func (c *expectSettings) open(log source.Appender, clock func() time.Time, logger *slog.Logger) *source.Silences {
+// open begins to watch the sources; check has read the expectations.
+func (c *expectSettings) open(disk vfs.FS, dir string, log *store.Store, clock func() time.Time,
+	logger *slog.Logger) (watch, error) {
 	var expected []source.Expectation
 	for _, text := range c.Expect {
 		if e, err := parseExpectation(text); err == nil {
 			expected = append(expected, e)
 		}
 	}
-	return source.NewSilences(expected, log, clock, logger)
+	silences := source.NewSilences(expected, log, clock, logger)
+	producers, err := source.OpenProducers(disk, filepath.Join(dir, "sources"), log, silences,
+		source.ProducersOptions{Clock: clock, Logger: logger, Wait: c.GapWait})
+	return watch{log, silences, producers}, err
 }
 
-// heardLog is the log as producers append to it over the API.
-type heardLog struct {
+// watch is the log as producers append to it over the API, and who watches over them.
+type watch struct {
 	*store.Store
-	silences *source.Silences
+	silences  *source.Silences
+	producers *source.Producers
 }
 
-// Append appends a batch, and lets the watch over sources know of it.
-func (l heardLog) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch) (audit.Receipt, error) {
-	receipt, err := l.Store.Append(ctx, tenant, b)
+// Append appends a batch, and lets those who watch over sources know of it.
+func (w watch) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch) (audit.Receipt, error) {
+	if err := w.producers.Before(tenant, b.Events); err != nil {
+		return audit.Receipt{}, err
+	}
+	receipt, err := w.Store.Append(ctx, tenant, b)
 	if err == nil {
-		l.silences.Heard(tenant, b.Events)
+		w.silences.Heard(tenant, b.Events)
 	}
 	return receipt, err
+}
+
+// run looks for silence and gaps until ctx ends.
+func (w watch) run(ctx context.Context) []func() error {
+	return []func() error{
+		func() error {
+			w.silences.Run(ctx)
+			return nil
+		},
+		func() error {
+			w.producers.Run(ctx)
+			return nil
+		},
+	}
 }

@@ -30,7 +30,7 @@ func TestParseExpectation(t *testing.T) {
 			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
 		}
 	}
-	twice := expectSettings{Expect: []string{"tnt_a/billing=5m", "tnt_a/billing=6m"}}
+	twice := expectSettings{GapWait: time.Minute, Expect: []string{"tnt_a/billing=5m", "tnt_a/billing=6m"}}
 	if err := twice.check(); err == nil {
 		t.Error("a source that stands twice is taken")
 	}

@@ -25,6 +25,7 @@ type vaultSettings struct {
 	PairWait          time.Duration  `default:"10s" env:"PAIR_WAIT" help:"How long a request of Vault or OpenBao waits for its answer before it is an event of its own (default ${default})."`
 	VaultSocket       []string       `placeholder:"URL" env:"VAULT_SOCKET" help:"Take the lines of socket devices at tcp://127.0.0.1:PORT?tenant=T or unix:///PATH?tenant=T; beyond loopback &client-ca=FILE, with --tls-cert. Repeatable."`
 	VaultTrustedProxy []netip.Prefix `placeholder:"CIDR" env:"VAULT_TRUSTED_PROXY" help:"Believe the X-Forwarded-For of this proxy in front of Vault or OpenBao; repeatable."`
+	KeepOriginals     string         `enum:"none,cut,all" default:"none" placeholder:"WHICH" env:"KEEP_ORIGINALS" help:"Keep lines as they came, beside the log: cut, those of which an event may not hold everything, or all. Not those of devices that do not hash."`
 }
 
 // maxPairWait bounds the requests that wait.
@@ -53,9 +54,15 @@ func (c *vaultSettings) check(hasCert bool) error {
 // open opens the intake of vault lines into a log.
 func (c *vaultSettings) open(disk vfs.FS, dir string, log source.Log, clock func() time.Time,
 	logger *slog.Logger) (*source.Intake, error) {
-	return source.OpenIntake(disk, filepath.Join(dir, "vault"), log, source.IntakeOptions{
-		Clock: clock, Logger: logger, Wait: c.PairWait, Trusted: c.VaultTrustedProxy,
-	})
+	o := source.IntakeOptions{Clock: clock, Logger: logger, Wait: c.PairWait, Trusted: c.VaultTrustedProxy}
+	if c.KeepOriginals == "cut" || c.KeepOriginals == "all" {
+		var err error
+		o.Originals, err = source.OpenOriginals(disk, filepath.Join(dir, originalsDir), c.KeepOriginals == "all", logger)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return source.OpenIntake(disk, filepath.Join(dir, "vault"), log, o)
 }
 
 // vaultSocket is where a socket device connects.

@@ -49,7 +49,7 @@ type server struct {
 	tenants  *auth.Tenants
 	exports  *export.Manager
 	vault    *source.Intake
-	silences *source.Silences
+	watch    watch
 	sinks    *sink.Manager
 	http     *http.Server
 }
@@ -112,10 +112,12 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if s.sinks, err = c.openSinks(disk, s.store, credentials, clock, logger); err != nil {
 		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
 	}
-	s.silences = c.expectSettings.open(s.store, clock, logger)
+	if s.watch, err = c.expectSettings.open(disk, c.Data, s.store, clock, logger); err != nil {
+		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
+	}
 	drain := make(chan struct{})
 	routes := api.New(api.Config{
-		Log:        heardLog{s.store, s.silences},
+		Log:        s.watch,
 		Vault:      s.vault,
 		OTLP:       source.DecodeOTLP,
 		Exports:    s.exports,
@@ -236,10 +238,9 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 		s.exports.Run(ctx)
 		return nil
 	})
-	group.Go(func() error {
-		s.silences.Run(ctx)
-		return nil
-	})
+	for _, task := range s.watch.run(ctx) {
+		group.Go(task)
+	}
 	group.Go(func() error {
 		s.sinks.Run(ctx)
 		return nil
@@ -277,7 +278,7 @@ func (s *server) listen() (net.Listener, string, error) {
 
 // close closes evidence and store and writes when tokens were last used.
 func (s *server) close() error {
-	return errors.Join(s.tokens.Flush(), s.vault.Close(), s.evidence.Close(), s.store.Close())
+	return errors.Join(s.tokens.Flush(), s.vault.Close(), s.watch.producers.Close(), s.evidence.Close(), s.store.Close())
 }
 
 // recordTokens puts tokens that were made or revoked into the log, until ctx

@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -108,6 +110,53 @@ func (a *authority) serial(url string) int64 {
 	a.t.Helper()
 	resp, _ := get(a.t, a.client(), url+"/v1/health", "")
 	return resp.TLS.PeerCertificates[0].SerialNumber.Int64()
+}
+
+// TestVaultSocketTLS takes lines over TLS from whoever has a certificate, and from
+// nobody else.
+func TestVaultSocketTLS(t *testing.T) {
+	a := newAuthority(t)
+	a.issue(2)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	a.write(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw}), 1)
+	l, err := (&vaultSocket{network: "tcp", address: "127.0.0.1:0", clientCA: ca}).listen(&keyPair{cert: a.certFile, key: a.keyFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	got := make(chan string, 1)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			text, err := io.ReadAll(conn)
+			conn.Close()
+			got <- fmt.Sprintf("%s %t", text, err == nil)
+		}
+	}()
+	key := a.newKey()
+	cert := a.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(3), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, a.root, key)
+	for _, test := range []struct {
+		certificates []tls.Certificate
+		want         string
+	}{
+		{[]tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}, "line true"},
+		{nil, " false"},
+	} {
+		conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: a.roots(), Certificates: test.certificates})
+		if err == nil {
+			conn.Write([]byte("line"))
+			conn.Close()
+		}
+		if text := <-got; text != test.want {
+			t.Errorf("%d certificates: %q, want %q (%v)", len(test.certificates), text, test.want, err)
+		}
+	}
 }
 
 func TestTLS(t *testing.T) {

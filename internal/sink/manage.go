@@ -13,7 +13,9 @@ import (
 
 // Create makes a sink and lets it send. One whose name is taken is an
 // [audit.CodeIDConflict]; one that the operator does not allow, or more than
-// [audit.MaxSinks], an [audit.CodeValidationError].
+// [audit.MaxSinks], an [audit.CodeValidationError]. A secret that cannot be read is an
+// [audit.CodeAccessDenied], one that lacks something an
+// [audit.CodeDestinationUnavailable].
 func (m *Manager) Create(ctx context.Context, tenant audit.TenantID, c audit.Caller,
 	r audit.SinkRequest) (audit.SinkStatus, error) {
 	m.changing.Lock()
@@ -30,6 +32,9 @@ func (m *Manager) Create(ctx context.Context, tenant audit.TenantID, c audit.Cal
 	}
 	s := newSink(m, document{Version: documentVersion, Tenant: tenant, Sink: r.Sink,
 		CreatedBy: c.IdentityID, CreatedAt: audit.TimeOf(m.Clock())}, false)
+	if err := s.tryCredentials(ctx); err != nil {
+		return audit.SinkStatus{}, err
+	}
 	if err := m.announce(ctx, tenant, c, "sink_created", &r.Sink); err != nil {
 		return audit.SinkStatus{}, err
 	}

@@ -95,6 +95,12 @@ func (s *sink) open(ctx context.Context) (transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.transport(secret)
+}
+
+// transport returns what delivers the sink's events. Nobody is connected to before the
+// first of them.
+func (s *sink) transport(secret credentials) (transport, error) {
 	switch s.doc.Sink.Type {
 	case audit.SinkFile:
 		return s.openFile()
@@ -106,6 +112,38 @@ func (s *sink) open(ctx context.Context) (transport, error) {
 		return s.openOTLP(secret)
 	}
 	return s.openHTTPS(secret)
+}
+
+// tryTimeout is how long it may take to read the credentials of a sink that is made.
+const tryTimeout = 20 * time.Second
+
+// tryCredentials finds out whether the sink's secret can be read and has what the type
+// needs, without connecting to anybody: a slip is told to who makes it, not found in
+// a list of failures later.
+func (s *sink) tryCredentials(ctx context.Context) error {
+	if s.doc.Sink.Type == audit.SinkFile {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	refuse := func(code audit.Code, message string, err error) error {
+		return &audit.Error{Code: code, Message: "secret_path: " + message, Err: err,
+			Fields: []audit.FieldError{{Field: "secret_path", Message: message}}}
+	}
+	secret, err := s.secret(ctx)
+	switch code := audit.ErrorCode(err); {
+	case errors.Is(err, errNotByItself):
+		return refuse(audit.CodeAccessDenied, errNotByItself.Error(), err)
+	case err != nil && (code == audit.CodeAccessDenied || code == audit.CodeNotFound):
+		return refuse(audit.CodeAccessDenied, "there is no such secret, or the service may not read it (scaivault-audit secret put)", err)
+	case err != nil:
+		return &audit.Error{Code: audit.CodeUnavailable, Message: "the credentials cannot be read now", Err: err}
+	}
+	conn, err := s.transport(secret)
+	if err != nil {
+		return refuse(audit.CodeDestinationUnavailable, err.Error(), err)
+	}
+	return conn.close()
 }
 
 // allowed checks what of a sink is the operator's to allow.
@@ -144,6 +182,9 @@ func printable(body []byte) string {
 	return strings.TrimSpace(text)
 }
 
+// errNotByItself says that secrets are read as whoever asks, and a sink is nobody.
+var errNotByItself = errors.New("credentials: the service may not read them by itself; keep them where it may")
+
 // secret reads the credentials, nil if the sink has none.
 func (s *sink) secret(ctx context.Context) (credentials, error) {
 	var members map[string]string
@@ -155,7 +196,7 @@ func (s *sink) secret(ctx context.Context) (credentials, error) {
 		members, err = s.m.Secrets.Get(ctx, s.doc.Tenant, d.SecretPath, "")
 	}
 	if audit.ErrorCode(err) == audit.CodeAuthenticationRequired {
-		return nil, errors.New("credentials: the service may not read them by itself; keep them where it may")
+		return nil, errNotByItself
 	}
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)

@@ -105,6 +105,12 @@ func send(t *testing.T, w *world, n int, body string, done func(audit.SinkStatus
 	if done == nil {
 		done = func(st audit.SinkStatus) bool { return st.LagEvents == 0 }
 	}
+	return w.until(t, done)
+}
+
+// until returns how the sink does once it does so.
+func (w *world) until(t *testing.T, done func(audit.SinkStatus) bool) audit.SinkStatus {
+	t.Helper()
 	for {
 		st := w.status(t)
 		if done(st) {
@@ -170,11 +176,52 @@ func TestUntrustedReceiver(t *testing.T) {
 	}
 }
 
-// TestMissingMember names what the secret lacks, and no value.
+// TestCreateWithoutSecret refuses a sink whose secret is not there or lacks something,
+// and makes nothing.
+func TestCreateWithoutSecret(t *testing.T) {
+	pem := "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"
+	for name, test := range map[string]struct {
+		secrets secrets
+		body    string
+		code    audit.Code
+		says    string
+	}{
+		"none": {secrets{}, `{"name":"siem","type":"splunk_hec","url":"https://siem.test","secret_path":"sinks/other"}`,
+			audit.CodeAccessDenied, "no such secret"},
+		"no token": {secrets{"tokn": "s3cret"}, `{"name":"siem","type":"splunk_hec","url":"https://siem.test","secret_path":"sinks/it"}`,
+			audit.CodeDestinationUnavailable, "no member token"},
+		"no header": {secrets{"token": "s3cret"}, `{"name":"siem","type":"https","url":"https://siem.test","secret_path":"sinks/it","headers":{"X-Key":"key"}}`,
+			audit.CodeDestinationUnavailable, "no member key"},
+		"no certificate": {secrets{"ca": pem}, `{"name":"siem","type":"syslog","url":"tls://siem.test:6514","secret_path":"sinks/it"}`,
+			audit.CodeDestinationUnavailable, "member ca"},
+	} {
+		w := &world{log: newLog(), egress: &loopback{}, disk: vfs.NewMem(), secrets: test.secrets}
+		w.open(t)
+		_, err := w.Create(t.Context(), tenantA, ada, request(t, test.body))
+		e, ok := errors.AsType[*audit.Error](err)
+		if !ok || e.Code != test.code || !strings.Contains(e.Message, test.says) || strings.Contains(e.Message, "s3cret") ||
+			len(e.Fields) != 1 || e.Fields[0].Field != "secret_path" {
+			t.Errorf("%s: %+v", name, e)
+		}
+		if n := len(w.List(t.Context(), tenantA)); n != 0 || w.log.Size(tenantA) != 0 {
+			t.Errorf("%s: %d sinks, %d events", name, n, w.log.Size(tenantA))
+		}
+	}
+}
+
+// TestMissingMember names what the secret lacks that it once had, and no value.
 func TestMissingMember(t *testing.T) {
-	st := send(t, &world{secrets: secrets{"tokn": "s3cret-token"}}, 1,
-		`{"name":"siem","type":"splunk_hec","url":"https://siem.test",`+members+`}`,
-		func(st audit.SinkStatus) bool { return st.Failures > 0 })
+	w := &world{log: newLog(), egress: &loopback{}, disk: vfs.NewMem(), secrets: secrets{"token": "s3cret-token"}}
+	w.log.fill(tenantA, 1)
+	w.open(t)
+	body := `{"name":"siem","type":"splunk_hec","url":"https://siem.test",` + members + `}`
+	if _, err := w.Create(t.Context(), tenantA, ada, request(t, body)); err != nil {
+		t.Fatal(err)
+	}
+	delete(w.secrets, "token")
+	w.run(t)
+	defer w.stop()
+	st := w.until(t, func(st audit.SinkStatus) bool { return st.Failures > 0 })
 	if st.LastError != "credentials: the secret has no member token" {
 		t.Errorf("got %q", st.LastError)
 	}

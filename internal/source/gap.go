@@ -16,6 +16,9 @@ type Fact struct {
 	Value any
 }
 
+// gapIdentity is who tells of gaps.
+const gapIdentity = "system:scaivault-audit"
+
 // GapEvent returns the event that something of a stream of audit lines is
 // missing or cannot be read: an [audit.ActionAuditGap] of system:scaivault-audit.
 // Its id is derived from reason and facts: the same gap that is found again is
@@ -33,7 +36,7 @@ func GapEvent(now time.Time, reason string, facts ...Fact) audit.Event {
 	}
 	e := audit.Event{
 		Timestamp: audit.TimeOf(now), Action: audit.ActionAuditGap,
-		IdentityType: audit.TypeSystem, IdentityID: "system:scaivault-audit",
+		IdentityType: audit.TypeSystem, IdentityID: gapIdentity,
 		Success: false, ExtraData: d.String(),
 	}
 	sum := sha256.Sum256([]byte(e.ExtraData))

@@ -30,6 +30,8 @@ type IntakeOptions struct {
 	Wait time.Duration
 	// Trusted are the proxies whose X-Forwarded-For is believed.
 	Trusted []netip.Prefix
+	// Originals keeps lines as they came; nil keeps none. The intake closes it.
+	Originals *Originals
 }
 
 // Intake takes the audit lines that running servers send, for all tenants, and
@@ -96,7 +98,7 @@ func (i *Intake) desk(tenant audit.TenantID) *desk {
 // with the first error. A line that is none is an [audit.CodeInvalidRequest] or
 // [audit.CodePayloadTooLarge] that names it; the others are taken all the same.
 func (i *Intake) Take(ctx context.Context, tenant audit.TenantID, lines io.Reader) error {
-	r := i.reader(lines)
+	r := i.reader(tenant, lines)
 	defer i.readers.Put(r.in)
 	t := taking{intake: i, desk: i.desk(tenant), ctx: ctx}
 	for {
@@ -115,13 +117,14 @@ func (i *Intake) Take(ctx context.Context, tenant audit.TenantID, lines io.Reade
 	}
 }
 
-func (i *Intake) reader(lines io.Reader) *lineReader {
+func (i *Intake) reader(tenant audit.TenantID, lines io.Reader) *lineReader {
 	in, ok := i.readers.Get().(*bufio.Reader)
 	if !ok {
 		in = bufio.NewReaderSize(nil, shortLine)
 	}
 	in.Reset(lines)
-	return &lineReader{in: in, trusted: i.options.Trusted, long: i.long}
+	return &lineReader{in: in, trusted: i.options.Trusted, long: i.long,
+		originals: i.options.Originals, tenant: tenant}
 }
 
 // taking is the lines of one call, on their way.
@@ -177,6 +180,9 @@ func (t *taking) end(lines int) error {
 	if t.err == nil {
 		t.err = t.intake.journal.latest().wait(t.ctx)
 	}
+	if t.err == nil {
+		t.err = t.intake.options.Originals.wait(t.ctx)
+	}
 	switch {
 	case t.err != nil:
 		return t.err
@@ -223,6 +229,7 @@ func (i *Intake) append(ctx context.Context, d *desk, done []exchange) error {
 		if x.form == answerOnly {
 			i.recall(ctx, d.tenant, x)
 		}
+		x.keeper = i.options.Originals
 		events[n] = x.event()
 	}
 	receipt, err := i.log.Append(ctx, d.tenant, audit.Batch{Events: events, Partial: true})
@@ -336,6 +343,7 @@ func (i *Intake) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		i.space.look()
+		i.options.Originals.Look()
 		err := i.GiveUp(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			i.options.Logger.Error("requests that were not answered are not yet in the log", "error", err)
@@ -346,9 +354,11 @@ func (i *Intake) Run(ctx context.Context) {
 
 // Health returns why no requests are taken until a restart, or nil.
 func (i *Intake) Health(context.Context, audit.TenantID) (map[string]any, error) {
-	return nil, i.journal.failure()
+	return nil, errors.Join(i.journal.failure(), i.options.Originals.failure())
 }
 
 // Close makes what was taken durable. Requests that wait are taken up by the
 // next process.
-func (i *Intake) Close() error { return i.journal.close() }
+func (i *Intake) Close() error {
+	return errors.Join(i.journal.close(), i.options.Originals.Close())
+}

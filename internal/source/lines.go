@@ -33,6 +33,9 @@ type lineReader struct {
 	trusted []netip.Prefix
 	long    chan struct{} // holds one for each long line that is being read
 	number  int           // of the latest line, counted from 1
+	// Where originals are kept, nil for nowhere; and for whom.
+	originals *Originals
+	tenant    audit.TenantID
 	// Of the latest line, as far as it came:
 	size  int64             // in bytes; 0 if the stream ended before it
 	sum   [sha256.Size]byte // unless there is an entry of it
@@ -63,6 +66,7 @@ func (r *lineReader) next(ctx context.Context) (*entry, error) {
 		r.sum = sha256.Sum256(line)
 		return nil, &audit.Error{Code: audit.CodeInvalidRequest, Message: err.Error()}
 	}
+	r.originals.keep(r.tenant, e, line, false)
 	return e, nil
 }
 
@@ -74,7 +78,7 @@ func (r *lineReader) longLine(ctx context.Context, head []byte) (*entry, error) 
 	case <-ctx.Done():
 		return nil, audit.Errorf(audit.CodeUnavailable, "%d long lines are being read already", longLines)
 	}
-	rest := &restOfLine{in: r.in, hash: sha256.New(), size: int64(len(head))}
+	rest := &restOfLine{in: r.in, hash: sha256.New(), size: int64(len(head)), pack: r.originals.packer(head)}
 	rest.hash.Write(head)
 	e, err := parseLong(head, rest, r.trusted)
 	_, broken := io.Copy(io.Discard, rest)
@@ -89,6 +93,7 @@ func (r *lineReader) longLine(ctx context.Context, head []byte) (*entry, error) 
 		return nil, &audit.Error{Code: audit.CodeInvalidRequest, Message: err.Error()}
 	}
 	e.size, e.sum = int(rest.size), r.sum
+	r.originals.keep(r.tenant, e, rest.pack.packed(), true)
 	return e, nil
 }
 
@@ -96,7 +101,8 @@ func (r *lineReader) longLine(ctx context.Context, head []byte) (*entry, error) 
 type restOfLine struct {
 	in    *bufio.Reader
 	hash  hash.Hash
-	size  int64 // of the line so far
+	pack  *packer // keeps the line; or nil
+	size  int64   // of the line so far
 	ended bool
 	err   error // io.EOF at the end of the line
 }
@@ -117,6 +123,7 @@ func (r *restOfLine) Read(p []byte) (int, error) {
 	}
 	n := copy(p, part)
 	r.hash.Write(part)
+	r.pack.Write(part)
 	r.size += int64(n)
 	discard := n
 	if r.ended {

@@ -1,8 +1,11 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,8 +14,7 @@ import (
 )
 
 // Expectation is that a source of a tenant does not stay silent for longer than
-// Within. An event is of a source if its extra data name it, as a string in the
-// member "source" or "audit.source".
+// Within. An event is of a source if its extra data name it: see [claim].
 type Expectation struct {
 	Tenant audit.TenantID
 	Source string
@@ -29,74 +31,87 @@ type Appender interface {
 // that has nothing to tell. It is safe for concurrent use.
 //
 // What was heard is in memory only. A new process gives each source its whole
-// time again, and tells anew of one that stays silent.
+// time again. It tells anew of one that stays silent, unless that is one which has
+// promised to be heard: see [Producers].
 type Silences struct {
 	log    Appender
 	clock  func() time.Time
 	logger *slog.Logger
 
-	mu       sync.Mutex // guards the watches; never held during I/O
-	watches  []*watch
-	byTenant map[audit.TenantID][]*watch
+	mu      sync.Mutex                           // guards the watches; never held during I/O
+	watches map[audit.TenantID]map[string]*watch // by source
 }
 
 // watch is what is known of a source.
 type watch struct {
 	Expectation
-	heard  time.Time // the last time; or when the process began
-	silent time.Time // the heard of a silence that is in the log; zero for none
+	promise bool      // of the source itself, not of the operator
+	heard   time.Time // the last time; or when the process began
+	silent  time.Time // the heard of a silence that is in the log; zero for none
 }
 
 // NewSilences returns a watch over sources, which begins now.
 func NewSilences(expected []Expectation, log Appender, clock func() time.Time, logger *slog.Logger) *Silences {
-	s := &Silences{log: log, clock: clock, logger: logger, byTenant: make(map[audit.TenantID][]*watch)}
+	s := &Silences{log: log, clock: clock, logger: logger, watches: make(map[audit.TenantID]map[string]*watch)}
 	for _, e := range expected {
-		w := &watch{Expectation: e, heard: clock()}
-		s.watches = append(s.watches, w)
-		s.byTenant[e.Tenant] = append(s.byTenant[e.Tenant], w)
+		s.add(&watch{Expectation: e, heard: clock()})
 	}
 	return s
+}
+
+func (s *Silences) add(w *watch) {
+	of := s.watches[w.Tenant]
+	if of == nil {
+		of = make(map[string]*watch)
+		s.watches[w.Tenant] = of
+	}
+	of[w.Source] = w
+}
+
+// promised expects what a source has promised; within 0 seconds, nothing any more.
+// What the operator expects of it goes before. Silent is since when the log says that
+// the source is silent, 0 if it does not.
+func (s *Silences) promised(e Expectation, silent audit.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.watches[e.Tenant][e.Source]
+	switch {
+	case w != nil && !w.promise:
+	case e.Within == 0:
+		delete(s.watches[e.Tenant], e.Source)
+	case w != nil:
+		w.Within = e.Within
+	case silent != 0:
+		since := silent.Std()
+		s.add(&watch{Expectation: e, promise: true, heard: since, silent: since})
+	default:
+		s.add(&watch{Expectation: e, promise: true, heard: s.clock()})
+	}
 }
 
 // Heard notes the sources of events that came now, whatever time they bear. It
 // does no I/O.
 func (s *Silences) Heard(tenant audit.TenantID, events []audit.Event) {
-	watches := s.byTenant[tenant] // never changes
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	watches := s.watches[tenant]
 	if len(watches) == 0 {
 		return
 	}
 	now := s.clock()
 	for i := range events {
-		name := sourceOf(events[i].ExtraData)
-		if name == "" {
-			continue
+		if w := watches[sourceOf(&events[i])]; w != nil {
+			w.heard = now
 		}
-		s.mu.Lock()
-		for _, w := range watches {
-			if w.Source == name {
-				w.heard = now
-			}
-		}
-		s.mu.Unlock()
 	}
 }
 
-// sourceOf returns the source that extra data name, "" for none.
-func sourceOf(extra string) (name string) {
-	if !strings.Contains(extra, `source":"`) {
+// sourceOf returns the source that an event names, "" for none.
+func sourceOf(e *audit.Event) string {
+	if !strings.Contains(e.ExtraData, `source":"`) && !strings.Contains(e.ExtraData, `resource.service.name":"`) {
 		return ""
 	}
-	r := newReader([]byte(extra))
-	err := r.object(func(member string) error {
-		if member == "source" || member == "audit.source" {
-			return r.text(&name)
-		}
-		return r.dec.SkipValue()
-	})
-	if err != nil {
-		return ""
-	}
-	return name
+	return claimOf(e).source
 }
 
 // change is an event about a source, and what is known of it once that is durable.
@@ -122,21 +137,37 @@ func (s *Silences) Check(ctx context.Context) error {
 	return nil
 }
 
+const (
+	reasonSilence      = "silence"
+	reasonSilenceEnded = "silence_ended"
+)
+
+// inOrder returns the watches by tenant and source. s.mu is held.
+func (s *Silences) inOrder() (list []*watch) {
+	for _, of := range s.watches {
+		list = slices.AppendSeq(list, maps.Values(of))
+	}
+	slices.SortFunc(list, func(a, b *watch) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Source, b.Source))
+	})
+	return list
+}
+
 // changes returns what is to be appended now.
 func (s *Silences) changes() (list []change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock()
-	for _, w := range s.watches {
+	for _, w := range s.inOrder() {
 		facts := []Fact{{"silent_source", w.Source}, {"expected_seconds", int64(w.Within / time.Second)}}
 		switch {
 		case !w.silent.IsZero() && w.heard.After(w.silent):
 			facts = append(facts, Fact{"silent_since", audit.TimeOf(w.silent).String()},
 				Fact{"heard_at", audit.TimeOf(w.heard).String()})
-			list = append(list, change{w, GapEvent(now, "silence_ended", facts...), time.Time{}})
+			list = append(list, change{w, GapEvent(now, reasonSilenceEnded, facts...), time.Time{}})
 		case w.silent.IsZero() && now.Sub(w.heard) > w.Within:
 			facts = append(facts, Fact{"silent_since", audit.TimeOf(w.heard).String()})
-			list = append(list, change{w, GapEvent(now, "silence", facts...), w.heard})
+			list = append(list, change{w, GapEvent(now, reasonSilence, facts...), w.heard})
 		}
 	}
 	return list
@@ -147,9 +178,6 @@ const checkInterval = time.Second
 
 // Run looks for silence until ctx ends.
 func (s *Silences) Run(ctx context.Context) {
-	if len(s.watches) == 0 {
-		return
-	}
 	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
 	failing := false

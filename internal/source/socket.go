@@ -77,6 +77,7 @@ func (i *Intake) converse(ctx context.Context, s Socket, conn net.Conn) {
 	defer stop()
 	c := conversation{intake: i, socket: s, desk: i.desk(s.Tenant),
 		lines: lineReader{in: bufio.NewReaderSize(conn, shortLine), trusted: i.options.Trusted,
+			originals: i.options.Originals, tenant: s.Tenant,
 			long: make(chan struct{}, 1)}} // its own: it may stop within a long line
 	err := c.run(ctx)
 	if ctx.Err() == nil && !errors.Is(err, io.EOF) {

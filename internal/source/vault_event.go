@@ -39,7 +39,8 @@ type exchange struct {
 	form              form
 	request, response *entry // one may be nil
 	earlier           audit.EventID
-	waited            *waiting // what the request was until now; nil without one
+	waited            *waiting   // what the request was until now; nil without one
+	keeper            *Originals // who keeps the lines; nil for nobody
 }
 
 // whole returns the line that says most: an answer repeats its request.

@@ -28,6 +28,7 @@ func (x *exchange) extra(ip string) string {
 		d.text("outcome", "unknown")
 	}
 	d.text("late_for", string(x.earlier))
+	x.kept(d)
 	d.text("operation", e.request.operation)
 	d.text("path", e.request.path)
 	d.text("error", x.error())
@@ -118,6 +119,16 @@ func (x *exchange) odd(d *extraData, ip string) {
 		if e != nil && e.time == audit.NoTime {
 			d.text("time", e.timeText)
 		}
+	}
+}
+
+// kept adds the hashes of the lines that are kept as they came: by them they are found.
+func (x *exchange) kept(d *extraData) {
+	if x.request != nil && x.keeper.wants(x.request) {
+		d.text("request_sha256", hex.EncodeToString(x.request.sum[:]))
+	}
+	if x.response != nil && x.keeper.wants(x.response) {
+		d.text("response_sha256", hex.EncodeToString(x.response.sum[:]))
 	}
 }
 
