@@ -63,7 +63,8 @@ func (vaultFormat) firstWins() bool { return true }
 func encode(events []audit.Event) [][]byte {
 	lines := make([][]byte, len(events))
 	for i := range events {
-		lines[i] = client.AppendEvent(nil, &events[i])
+		const others = 1 << 10 // room for the other members, as they mostly are
+		lines[i] = client.AppendEvent(make([]byte, 0, len(events[i].ExtraData)+others), &events[i])
 	}
 	return lines
 }

@@ -11,8 +11,11 @@ import (
 // sourceIP returns where a request came from, "" if that is no address: the
 // extra data has it as it was.
 func (q *request) sourceIP() string {
-	for _, address := range []string{q.client, q.address} {
-		if ip, err := audit.ParseIP(address); err == nil && ip != "" {
+	for _, address := range [...]string{q.client, q.address} {
+		if address == "" {
+			continue
+		}
+		if ip, err := audit.ParseIP(address); err == nil {
 			return ip
 		}
 	}

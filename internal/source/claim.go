@@ -63,11 +63,12 @@ func claimOf(e *audit.Event) claim {
 				}
 			}
 		}
-		return r.dec.SkipValue()
+		return r.in.skip()
 	})
 	if err != nil {
 		return c
 	}
+	r.settle()
 	var best [len(claimNames)]string
 	for i := range values {
 		for _, v := range values[i] {

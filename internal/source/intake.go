@@ -135,6 +135,7 @@ type taking struct {
 
 	lines int
 	done  []exchange // not yet appended
+	last  *group     // what the requests that wait are durable with; groups become so in turn
 	err   error      // the first that kept a line from being taken
 	bad   int        // lines that are none
 	first *audit.Error
@@ -146,9 +147,12 @@ const takenEvents = 500
 // add takes one line.
 func (t *taking) add(e *entry) {
 	t.lines++
-	done, err := t.intake.meet(t.desk, e)
+	done, group, err := t.intake.meet(t.desk, e)
 	if err != nil && t.err == nil {
 		t.err = err
+	}
+	if group != nil {
+		t.last = group
 	}
 	if t.done = append(t.done, done...); len(t.done) >= takenEvents {
 		t.append()
@@ -178,7 +182,7 @@ func (t *taking) append() {
 func (t *taking) end(lines int) error {
 	t.append()
 	if t.err == nil {
-		t.err = t.intake.journal.latest().wait(t.ctx)
+		t.err = t.last.wait(t.ctx)
 	}
 	if t.err == nil {
 		t.err = t.intake.options.Originals.wait(t.ctx)
@@ -198,26 +202,30 @@ func (t *taking) end(lines int) error {
 }
 
 // meet brings a line together with those before it, and returns what is
-// complete then. A request that begins to wait is on its way to the journal.
-func (i *Intake) meet(d *desk, e *entry) ([]exchange, error) {
+// complete then and, of a request, the group that it is durable with.
+func (i *Intake) meet(d *desk, e *entry) ([]exchange, *group, error) {
 	if err := i.space.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.pairer
 	p.tick(audit.NoTime)
 	if e.response {
-		return p.answer(e), nil
+		return p.answer(e), nil, nil
 	}
 	done := p.request(e)
-	w := p.newest()
-	if w == nil || w.entry != e {
-		return done, nil // from another device; or there is no room for it, and it is among those done
+	w := p.waiting(e.key())
+	if w == nil {
+		// Its answer is on the way to the log or there. Or there is no room for
+		// it, and it is among those done.
+		return done, i.journal.latest(), nil
 	}
 	var err error
-	w.group, err = i.journal.add(&record{tenant: d.tenant, until: w.until, entry: e})
-	return done, err
+	if w.group == nil {
+		w.group, err = i.journal.add(&record{tenant: d.tenant, until: w.until, entry: w.entry})
+	}
+	return done, w.group, err
 }
 
 // append appends the events of exchanges, in the log's order of things: of

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -34,6 +35,8 @@ type journal struct {
 	mu     sync.Mutex // guards the members below; never held during I/O
 	open   *group     // nil if nothing waits for the disk
 	last   *group     // the latest, finished or not; nil if there was none
+	spare  []byte     // a buffer for the next group
+	text   []byte     // room for one record
 	files  []*journalFile
 	err    error // why the writer ended; set once
 	closed bool
@@ -76,9 +79,11 @@ const (
 	// A file is followed by the next beyond journalSize bytes, or, if none of
 	// its requests waits any more, beyond journalRest.
 	journalSize = 8 << 20
-	journalRest = 64 << 10
+	journalRest = 2 << 20
 	// journalQueue bounds the bytes that wait for the disk.
 	journalQueue = 64 << 20
+	// journalSpare bounds the bytes of a buffer that is used again.
+	journalSpare = 1 << 20
 )
 
 // openJournal opens the journal in dir, which is made if there is none, and
@@ -103,7 +108,7 @@ func openJournal(fsys vfs.FS, dir string, logger *slog.Logger) (*journal, []reco
 	if len(records) > 0 {
 		g := j.group()
 		for i := range records {
-			g.add(&records[i])
+			j.put(g, &records[i])
 		}
 		if err := j.write(g); err != nil {
 			return nil, nil, err
@@ -134,7 +139,7 @@ func (j *journal) add(r *record) (*group, error) {
 		return nil, audit.Errorf(audit.CodeUnavailable, "%d bytes wait for the disk already", len(j.open.frame))
 	}
 	g := j.group()
-	g.add(r)
+	j.put(g, r)
 	j.poke()
 	return g, nil
 }
@@ -147,16 +152,17 @@ func (j *journal) group() *group {
 			f = &journalFile{id: f.id + 1}
 			j.files = append(j.files, f)
 		}
-		j.open = &group{file: f, frame: make([]byte, frameHeader), done: make(chan struct{})}
-		j.last = j.open
+		j.open = &group{file: f, frame: append(j.spare[:0], make([]byte, frame.Header)...), done: make(chan struct{})}
+		j.last, j.spare = j.open, nil
 	}
 	return j.open
 }
 
-func (g *group) add(r *record) {
+// put appends a record to a group. The caller holds mu.
+func (j *journal) put(g *group, r *record) {
 	start := len(g.frame)
-	text := r.append(nil)
-	g.frame = append(binary.AppendUvarint(g.frame, uint64(len(text))), text...)
+	j.text = r.append(j.text[:0])
+	g.frame = append(binary.AppendUvarint(g.frame, uint64(len(j.text))), j.text...)
 	g.file.left++
 	g.file.size += int64(len(g.frame) - start)
 }
@@ -211,7 +217,13 @@ func (j *journal) flush() {
 	if err == nil {
 		err = j.fail(j.write(g))
 	}
-	g.err, g.frame = err, nil
+	j.mu.Lock()
+	if cap(g.frame) <= journalSpare {
+		j.spare = g.frame
+	}
+	g.frame = nil // whoever remembers the group needs its error only
+	j.mu.Unlock()
+	g.err = err
 	close(g.done)
 }
 
@@ -243,7 +255,7 @@ func (j *journal) write(g *group) error {
 			return err
 		}
 	}
-	sealFrame(g.frame, g.file.id, j.offset)
+	journalFrames.Seal(g.frame, g.file.id, j.offset)
 	// Dying here: nothing is on disk, and nobody was told.
 	n, err := j.file.Write(g.frame)
 	j.offset += int64(n)

@@ -35,20 +35,29 @@ func (o *object) add(name string, value []byte) {
 	o.names = append(o.names, name)
 }
 
-// String returns the text; without members, "".
-func (o *object) String() string {
+// close returns the text; without members, nothing.
+func (o *object) close() []byte {
 	if len(o.buf) == 0 {
-		return ""
+		return nil
 	}
-	return string(append(o.buf, '}'))
+	return append(o.buf, '}')
 }
 
+// String is the text that close returns.
+func (o *object) String() string { return string(o.close()) }
+
 // ignore is what [reader.keep] shows members to if nobody is curious.
-func ignore(string, []byte) {}
+func ignore(_, _ []byte) {}
 
 // keep reads an object into dst as canonical text of at most limit bytes, and
 // shows each member, whether it fits or not, to note.
-func (r *reader) keep(dst *string, limit int, note func(name string, value []byte)) error {
+func (r *reader) keep(dst *string, limit int, note func(name, value []byte)) error {
+	if s, ok := r.in.(*scanner); ok {
+		if text, ok := s.plainObject(limit, payloadDepth-1, note); ok {
+			r.take(dst, text, false)
+			return nil
+		}
+	}
 	o := object{limit: limit}
 	err := r.object(func(name string) error {
 		value, ok, err := r.canonical(r.scratch[:0], limit, payloadDepth-1)
@@ -56,7 +65,7 @@ func (r *reader) keep(dst *string, limit int, note func(name string, value []byt
 		if err != nil {
 			return err
 		}
-		note(name, value)
+		note([]byte(name), value)
 		if ok {
 			o.add(name, value)
 		} else {
@@ -64,15 +73,19 @@ func (r *reader) keep(dst *string, limit int, note func(name string, value []byt
 		}
 		return nil
 	})
-	r.take(dst, &o)
+	r.take(dst, o.close(), o.cut)
 	return err
 }
 
-// take stores what was built of a part of the line.
-func (r *reader) take(dst *string, o *object) {
-	*dst = o.String()
-	r.kept += len(*dst)
-	r.cut = r.cut || o.cut
+// take lets dst have the canonical text of an object; one without members is "".
+func (r *reader) take(dst *string, object []byte, cut bool) {
+	start := len(r.texts)
+	if len(object) > len("{}") {
+		r.texts = append(r.texts, object...)
+	}
+	r.places = append(r.places, place{dst: dst, start: start, end: len(r.texts)})
+	r.kept += len(r.texts) - start
+	r.cut = r.cut || cut
 }
 
 // shrink returns the canonical object without the members that do not fit into
@@ -82,9 +95,11 @@ func shrink(text string, limit int) string {
 		return text
 	}
 	short := ""
-	if err := newReader([]byte(text)).keep(&short, limit, ignore); err != nil {
+	r := newReader([]byte(text))
+	if err := r.keep(&short, limit, ignore); err != nil {
 		return ""
 	}
+	r.settle()
 	return short
 }
 

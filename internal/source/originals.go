@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -26,7 +27,7 @@ import (
 // of the line, which is in the event. It is safe for concurrent use.
 //
 // The files are a row to which frames are only appended, one for all lines that one
-// sync makes durable; their format is that of the journal ([frameMagic]), with two
+// sync makes durable; their format is that of the journal ([journalFrames]), with two
 // records in each frame:
 //
 //	index  (tenant: length uvarint, text | SHA-256 of the line, 32 bytes | size uvarint)*
@@ -250,10 +251,10 @@ func (o *Originals) frame(id uint64, lines []original, packed []byte) error {
 		index = append(appendText(index, string(l.tenant)), l.sum[:]...)
 		index = binary.AppendUvarint(index, uint64(l.size))
 	}
-	frame := make([]byte, frameHeader, frameHeader+len(index)+len(packed)+2*binary.MaxVarintLen64)
-	frame = appendText(appendText(frame, string(index)), string(packed))
-	sealFrame(frame, id, o.offset)
-	n, err := o.file.Write(frame)
+	f := make([]byte, frame.Header, frame.Header+len(index)+len(packed)+2*binary.MaxVarintLen64)
+	f = appendText(appendText(f, string(index)), string(packed))
+	journalFrames.Seal(f, id, o.offset)
+	n, err := o.file.Write(f)
 	o.offset += int64(n)
 	if err != nil {
 		return fmt.Errorf("write originals %d: %w", id, err)

@@ -237,9 +237,9 @@ func (p *Pairer) OldestLine() int {
 	return 0
 }
 
-// newest returns the request that waits since last, nil if none does.
-func (p *Pairer) newest() *waiting {
-	if el := p.queue.Back(); el != nil {
+// waiting returns the request of that key, nil if none waits.
+func (p *Pairer) waiting(k key) *waiting {
+	if el, ok := p.open[k]; ok {
 		return el.Value.(*waiting)
 	}
 	return nil
@@ -286,7 +286,8 @@ func (p *Pairer) remember(k key, f fate, e *entry) {
 func (e *entry) key() key {
 	q := &e.request
 	if q.id != "" {
-		return sha256.Sum256([]byte("id " + q.id))
+		var room [64]byte // for most ids
+		return sha256.Sum256(append(append(room[:0], "id "...), q.id...))
 	}
 	h := sha256.New()
 	for _, s := range []string{q.operation, q.namespace, q.path, q.token, q.address, q.port} {

@@ -116,11 +116,12 @@ func (t *producers) told(e *audit.Event) {
 		if fact := facts[member]; fact != nil {
 			return r.text(fact)
 		}
-		return r.dec.SkipValue()
+		return r.in.skip()
 	})
 	if err != nil {
 		return
 	}
+	r.settle()
 	s := t.sequences[instance{*facts["source"], *facts["instance"]}]
 	switch reason := *facts["reason"]; {
 	case reason == reasonMissing && s != nil:

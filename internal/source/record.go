@@ -3,7 +3,6 @@ package source
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -51,16 +50,12 @@ func appendText(dst []byte, s string) []byte {
 // asked returns the texts of a request's line, in the order in which a record
 // has them. The answer's part of an entry is empty there.
 func (e *entry) asked() []*string {
-	q := &e.request
-	return slices.Concat([]*string{&e.timeText, &e.err, &e.forwardedFrom}, e.auth.texts(), []*string{
+	c, q := &e.auth, &e.request
+	return []*string{&e.timeText, &e.err, &e.forwardedFrom,
+		&c.displayName, &c.entityID, &c.accessor, &c.token, &c.tokenType, &c.ttl, &c.remainingUses, &c.metadata,
 		&q.id, &q.clientID, &q.operation, &q.path, &q.mountPoint, &q.mountType, &q.mountClass,
 		&q.namespaceID, &q.namespace, &q.cluster, &q.accessor, &q.token, &q.address, &q.port,
-		&q.certificate, &q.wrapTTL, &q.headers, &q.userAgent, &q.client, &q.data})
-}
-
-func (c *caller) texts() []*string {
-	return []*string{&c.displayName, &c.entityID, &c.accessor, &c.token, &c.tokenType, &c.ttl,
-		&c.remainingUses, &c.metadata}
+		&q.certificate, &q.wrapTTL, &q.headers, &q.userAgent, &q.client, &q.data}
 }
 
 func (e *entry) askedLists() []*[]string { return []*[]string{&e.auth.policies, &e.auth.granting} }

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scaivault/audit/internal/frame"
 )
 
 // fill gives every member of a struct a value of its own.
@@ -77,10 +79,10 @@ func TestFrames(t *testing.T) {
 	var ends []int
 	for i := range 3 {
 		text := fmt.Sprintf("record %d", i)
-		frame := append(make([]byte, frameHeader), byte(len(text)))
-		frame = append(frame, text...)
-		sealFrame(frame, id, int64(len(file)))
-		file = append(file, frame...)
+		f := append(make([]byte, frame.Header), byte(len(text)))
+		f = append(f, text...)
+		journalFrames.Seal(f, id, int64(len(file)))
+		file = append(file, f...)
 		ends = append(ends, len(file))
 	}
 	for n := range len(file) + 1 {

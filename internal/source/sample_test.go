@@ -147,6 +147,7 @@ func TestSampleOfTwoDevices(t *testing.T) {
 func BenchmarkPairer(b *testing.B) {
 	lines := bytes.SplitAfter([]byte(sample(b)), []byte("\n"))
 	b.SetBytes(int64(len(bytes.Join(lines, nil))))
+	n := 0
 	for b.Loop() {
 		p := source.NewPairer(source.Options{})
 		for _, line := range lines {
@@ -154,5 +155,7 @@ func BenchmarkPairer(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		n += len(lines) - 1 // the last one is empty
 	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
 }

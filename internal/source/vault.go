@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/scaivault/audit"
 )
@@ -80,8 +81,28 @@ func parseVault(line []byte, trusted []netip.Prefix) (*entry, error) {
 		return nil, errNoObject
 	}
 	e := &entry{time: audit.NoTime, size: len(line), sum: sha256.Sum256(line)}
-	p := &vaultParser{reader: newReader(line[start:]), e: e}
-	return e, p.parse(trusted)
+	p := parsers.Get().(*vaultParser)
+	defer p.release()
+	p.e, p.scanner = e, scanner{text: line[start:]}
+	p.in = &p.scanner
+	err := p.parse(trusted)
+	if !errors.Is(err, errOdd) {
+		return e, err
+	}
+	*e = entry{time: audit.NoTime, size: e.size, sum: e.sum}
+	slow := vaultParser{reader: newReader(line[start:]), e: e}
+	return e, slow.parse(trusted)
+}
+
+// parsers are the parsers that have done their work. What they have grown to is
+// bounded, as are the texts that are kept of a line.
+var parsers = sync.Pool{New: func() any { return &vaultParser{reader: new(reader)} }}
+
+func (p *vaultParser) release() {
+	clear(p.places[:cap(p.places)])
+	*p.reader = reader{texts: p.texts[:0], places: p.places[:0], scratch: p.scratch}
+	*p = vaultParser{reader: p.reader}
+	parsers.Put(p)
 }
 
 // parseLong is parseVault for a line whose rest is still to be read; size and
@@ -92,7 +113,8 @@ func parseLong(head []byte, rest io.Reader, trusted []netip.Prefix) (*entry, err
 		return nil, errNoObject
 	}
 	e := &entry{time: audit.NoTime}
-	p := &vaultParser{reader: newStreamReader(io.MultiReader(bytes.NewReader(head[start:]), rest)), e: e}
+	in := newDecoder(io.MultiReader(bytes.NewReader(head[start:]), rest))
+	p := &vaultParser{reader: &reader{in: in}, e: e}
 	return e, p.parse(trusted)
 }
 
@@ -111,6 +133,7 @@ func (p *vaultParser) parse(trusted []netip.Prefix) error {
 	if err := p.all(p.line); err != nil {
 		return err
 	}
+	p.settle()
 	e := p.e
 	switch p.kind {
 	case "request", "response":
@@ -150,8 +173,9 @@ func isBare(token string) bool {
 // vaultParser reads one line into its entry, member by member.
 type vaultParser struct {
 	*reader
-	e    *entry
-	kind string
+	e       *entry
+	scanner scanner // of a line in memory
+	kind    string
 	// forwardedFor are the values of the header X-Forwarded-For.
 	forwardedFor []string
 }
@@ -175,7 +199,7 @@ func (p *vaultParser) line(name string) error {
 	case "response":
 		return p.object(p.answerMember)
 	}
-	return p.dec.SkipValue()
+	return p.in.skip()
 }
 
 func (p *vaultParser) caller(c *caller) error {
@@ -196,13 +220,13 @@ func (p *vaultParser) caller(c *caller) error {
 		case "remaining_uses":
 			return p.text(&c.remainingUses)
 		case "policies":
-			return p.texts(&c.policies)
+			return p.list(&c.policies)
 		case "metadata":
 			return p.keep(&c.metadata, maxText, ignore)
 		case "policy_results":
 			return p.policyResults(c)
 		}
-		return p.dec.SkipValue()
+		return p.in.skip()
 	})
 }
 
@@ -215,7 +239,7 @@ func (p *vaultParser) policyResults(c *caller) error {
 		case "granting_policies":
 			return p.granting(&c.granting)
 		}
-		return p.dec.SkipValue()
+		return p.in.skip()
 	})
 	c.denied = !allowed
 	return err
@@ -230,7 +254,7 @@ func (p *vaultParser) granting(dst *[]string) error {
 			if name == "name" {
 				return l.text()
 			}
-			return p.dec.SkipValue()
+			return p.in.skip()
 		})
 	})
 }
@@ -250,7 +274,7 @@ func (p *vaultParser) requestMember(name string) error {
 	if dst := q.text(name); dst != nil {
 		return p.text(dst)
 	}
-	return p.dec.SkipValue()
+	return p.in.skip()
 }
 
 // text returns where the member of that name, a string or number, belongs.
@@ -296,7 +320,7 @@ func (p *vaultParser) namespace(q *request) error {
 		case "path":
 			return p.text(&q.namespace)
 		}
-		return p.dec.SkipValue()
+		return p.in.skip()
 	})
 }
 
@@ -304,8 +328,7 @@ func (p *vaultParser) namespace(q *request) error {
 func (p *vaultParser) headers(q *request) error {
 	o := object{limit: maxText}
 	err := p.object(func(name string) error {
-		var values []string
-		err := p.texts(&values)
+		values, err := p.values()
 		if len(values) > 0 && strings.EqualFold(name, "user-agent") {
 			q.userAgent = values[0]
 			return err
@@ -316,14 +339,14 @@ func (p *vaultParser) headers(q *request) error {
 		o.add(name, appendTexts(nil, values))
 		return err
 	})
-	p.take(&q.headers, &o)
+	p.take(&q.headers, o.close(), o.cut)
 	return err
 }
 
 // note looks at a member of the data of a request for what decides about its
 // action: a role, user, group or entity is given policies, or an empty list.
-func (q *request) note(name string, value []byte) {
-	switch name {
+func (q *request) note(name, value []byte) {
+	switch string(name) {
 	case "policies", "token_policies", "default_policies":
 		empty := string(value) == "[]" || string(value) == `""` || string(value) == "null"
 		q.bindsPolicies = q.bindsPolicies || !empty
@@ -341,24 +364,24 @@ func (p *vaultParser) answerMember(name string) error {
 			if name == "lease_id" {
 				return p.text(&a.leaseID)
 			}
-			return p.dec.SkipValue()
+			return p.in.skip()
 		})
 	case "redirect":
 		return p.text(&a.redirect)
 	case "warnings":
-		return p.texts(&a.warnings)
+		return p.list(&a.warnings)
 	case "wrap_info":
 		return p.keep(&a.wrapInfo, maxText, ignore)
 	case "data":
 		return p.keep(&a.data, audit.MaxExtraData, a.note)
 	}
-	return p.dec.SkipValue()
+	return p.in.skip()
 }
 
 // note looks at a member of the data of an answer for what tells a failure.
-func (a *answer) note(name string, value []byte) {
+func (a *answer) note(name, value []byte) {
 	a.members++
-	switch name {
+	switch string(name) {
 	case "error":
 		a.hasError = a.hasError || string(value) != "null"
 	case "http_status_code":

@@ -30,8 +30,9 @@ func eventID(answered bool, key []byte) audit.EventID {
 	if answered {
 		kind = "response "
 	}
-	sum := sha256.Sum256(append([]byte(kind), key...))
-	return audit.EventID("log_vault_" + hex.EncodeToString(sum[:16]))
+	var room [64]byte // for most keys
+	sum := sha256.Sum256(append(append(room[:0], kind...), key...))
+	return audit.EventID(hex.AppendEncode(append(room[:0], "log_vault_"...), sum[:16]))
 }
 
 // exchange is a request with what became of it.
@@ -130,6 +131,9 @@ func (x *exchange) succeeded() bool {
 	a := &x.response.answer
 	if a.hasError && (a.members == 1 || x.response.request.mountType != "kv") {
 		return false
+	}
+	if a.status == "" {
+		return true
 	}
 	status, err := strconv.Atoi(a.status)
 	return err != nil || status < 400

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"strconv"
+	"sync"
 
 	"github.com/scaivault/audit"
 )
@@ -15,14 +16,19 @@ const truncatedSize = 320
 // their worth; those that are absent from the lines are absent here.
 type extraData struct {
 	object
-	quoted []byte // room for one text
+	quoted []byte // room for one value
 }
+
+// extras are those whose room can be used again.
+var extras = sync.Pool{New: func() any { return new(extraData) }}
 
 // extra returns what the lines say beyond the fields of an event, as much as
 // fits. What was left out is on record in the member truncated, with the sizes
 // of the lines and their SHA-256.
 func (x *exchange) extra(ip string) string {
-	d := &extraData{object: object{limit: audit.MaxExtraData - truncatedSize, buf: make([]byte, 0, 1<<10)}}
+	d := extras.Get().(*extraData)
+	defer extras.Put(d)
+	d.object = object{limit: audit.MaxExtraData - truncatedSize, buf: d.buf[:0], names: d.names[:0]}
 	e := x.whole()
 	if x.form == lone {
 		d.text("outcome", "unknown")
@@ -171,17 +177,22 @@ func (d *extraData) hash(name, token string) {
 
 func (d *extraData) texts(name string, values []string) {
 	if len(values) > 0 {
-		d.add(name, appendTexts(nil, values))
+		d.quoted = appendTexts(d.quoted[:0], values)
+		d.add(name, d.quoted)
 	}
 }
 
 // number adds a number as it is written; what is none, as a string.
 func (d *extraData) number(name, value string) {
+	if value == "" {
+		return
+	}
 	if _, err := strconv.ParseUint(value, 10, 64); err != nil || value[0] == '0' && value != "0" {
 		d.text(name, value)
 		return
 	}
-	d.add(name, []byte(value))
+	d.quoted = append(d.quoted[:0], value...)
+	d.add(name, d.quoted)
 }
 
 func (d *extraData) flag(name string, value bool) {
@@ -199,6 +210,7 @@ func (d *extraData) payload(name, object string) {
 	short := shrink(object, room)
 	d.cut = d.cut || len(short) < len(object)
 	if short != "" {
-		d.add(name, []byte(short))
+		d.quoted = append(d.quoted[:0], short...)
+		d.add(name, d.quoted)
 	}
 }

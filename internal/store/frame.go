@@ -8,42 +8,35 @@ import (
 	"hash/crc32"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 )
 
-// A file of the write-ahead log is a header followed by frames, each of which
-// holds the batches that one sync made durable. Numbers are little-endian.
+// A file of the write-ahead log is a header followed by frames ([frame.Magic]),
+// each of which holds the batches that one sync made durable. Numbers are
+// little-endian.
 //
 //	header  "SVAWAL" | format version u16 | log id u64 | file id u64 |
 //	        size of the file before u64 | CRC-32C u32
-//	frame   magic ff 'S' 'V' 'F' | length u32 | CRC-32C u32 | payload
 //	payload section*
 //	section tenant | first index | received at | key | digest and receipt, if
 //	        the key is not empty | number of lines | line*
 //
 // Inside a section numbers are uvarints; texts are their length and their
-// bytes; a digest is 32 bytes and a receipt JSON. The CRC of a frame covers its
-// length, its payload, the id of its file and its offset there, so a block that
-// was written elsewhere is not taken for a frame. The magic holds a byte that
-// UTF-8 never has: a reader finds the next frame after a damaged one.
+// bytes; a digest is 32 bytes and a receipt JSON.
 //
-// A frame is written only after the frame before it was synced. So a damaged
-// frame that is followed by a good one was once whole: that is damage, whereas
-// a damaged end may be what a crash left of a frame nobody was told about. A
-// frame without sections marks a clean end, after which nothing can be torn;
-// whoever opens the log takes the mark away.
+// A damaged end may be what a crash left of a frame nobody was told about; all
+// other damage is damage. A frame without sections marks a clean end, after which
+// nothing can be torn; whoever opens the log takes the mark away.
 //
 // The log's id tells a file of another log that got in between, the size of the
 // file before one that lost its end. What stands for the only file, and the end
 // of the last file, nothing vouches for but what was signed of the log.
 const (
-	walMagic     = "SVAWAL"
-	walVersion   = 1
-	walHeader    = len(walMagic) + 2 + 3*8 + 4
-	frameMagic   = "\xffSVF"
-	frameHeader  = len(frameMagic) + 4 + 4
-	frameLenAt   = len(frameMagic)
-	frameCRCAt   = frameLenAt + 4
-	maxFrameSize = 1 << 30 // a length beyond it is damage, not a frame
+	walMagic   = "SVAWAL"
+	walVersion = 1
+	walHeader  = len(walMagic) + 2 + 3*8 + 4
+
+	walFrames = frame.Magic("\xffSVF")
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -92,46 +85,6 @@ func halfMade(b []byte) bool {
 }
 
 var errFormat = errors.New("unsupported format version")
-
-// sealFrame fills in the header of a frame; frame is the header's room and the
-// payload, and will stand at offset of the file with the id.
-func sealFrame(frame []byte, id uint64, offset int64) {
-	copy(frame, frameMagic)
-	binary.LittleEndian.PutUint32(frame[frameLenAt:], uint32(len(frame)-frameHeader))
-	binary.LittleEndian.PutUint32(frame[frameCRCAt:], frameCRC(frame, id, offset))
-}
-
-// readFrame returns the frame at offset of a file's content b, or nil if no
-// whole and undamaged frame stands there.
-func readFrame(b []byte, id uint64, offset int) []byte {
-	rest := b[offset:]
-	if len(rest) < frameHeader || string(rest[:frameLenAt]) != frameMagic {
-		return nil
-	}
-	n := int(binary.LittleEndian.Uint32(rest[frameLenAt:]))
-	if n > maxFrameSize || n > len(rest)-frameHeader {
-		return nil
-	}
-	frame := rest[:frameHeader+n]
-	if frameCRC(frame, id, int64(offset)) != binary.LittleEndian.Uint32(frame[frameCRCAt:]) {
-		return nil
-	}
-	return frame
-}
-
-// nextFrame returns the offset of the first good frame after offset, or -1.
-func nextFrame(b []byte, id uint64, offset int) int {
-	for {
-		i := bytes.Index(b[offset+1:], []byte(frameMagic))
-		if i < 0 {
-			return -1
-		}
-		offset += 1 + i
-		if readFrame(b, id, offset) != nil {
-			return offset
-		}
-	}
-}
 
 // section is what one batch added to a tenant's log.
 type section struct {

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -71,30 +72,6 @@ func equal(a, b *section) bool {
 	return a.tenant == b.tenant && a.first == b.first && a.received == b.received && a.key == b.key &&
 		a.digest == b.digest && a.count == b.count &&
 		bytes.Equal(a.receipt, b.receipt) && bytes.Equal(a.lines, b.lines)
-}
-
-// TestFramePlace seals a frame for one place of one file: it is good there and
-// nowhere else.
-func TestFramePlace(t *testing.T) {
-	frame := append(make([]byte, frameHeader), "payload"...)
-	sealFrame(frame, 3, 5)
-	b := append([]byte("12345"), frame...)
-	if got := readFrame(b, 3, 5); !bytes.Equal(got, frame) {
-		t.Errorf("frame reads %q", got)
-	}
-	if at := nextFrame(b, 3, -1); at != 5 {
-		t.Errorf("next frame at %d, want 5", at)
-	}
-	for name, got := range map[string][]byte{
-		"other file":   readFrame(b, 4, 5),
-		"other offset": readFrame(b[1:], 3, 4),
-		"cut off":      readFrame(b[:len(b)-1], 3, 5),
-		"too early":    readFrame(b, 3, 4),
-	} {
-		if got != nil {
-			t.Errorf("%s: reads %q", name, got)
-		}
-	}
 }
 
 func TestHeadRoundTrip(t *testing.T) {
@@ -167,9 +144,9 @@ func FuzzReadFrames(f *testing.F) {
 // fuzzFile returns a file that holds one frame.
 func fuzzFile(payload []byte) []byte {
 	b := head{log: 1, file: 1}.append(nil)
-	frame := append(make([]byte, frameHeader), payload...)
-	sealFrame(frame, 1, int64(len(b)))
-	return append(b, frame...)
+	text := append(make([]byte, frame.Header), payload...)
+	walFrames.Seal(text, 1, int64(len(b)))
+	return append(b, text...)
 }
 
 // fuzzOpen opens a store, closes it and returns the size of each tenant's log.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -100,19 +101,19 @@ func (s *Store) placeInWAL(id uint64, tenant audit.TenantID, index uint64) Place
 	p := Place{File: walName(id), Offset: -1}
 	b, err := vfs.ReadFile(s.fs, s.dir+"/"+p.File)
 	for at := walHeader; err == nil && at < len(b); {
-		frame := readFrame(b, id, at)
-		if frame == nil {
+		f := walFrames.At(b, id, at)
+		if f == nil {
 			break
 		}
-		sections := reader{b: frame[frameHeader:]}
+		sections := reader{b: f[frame.Header:]}
 		for len(sections.b) > 0 && !sections.bad {
 			x := sections.section()
 			if !sections.bad && x.tenant == tenant && x.first <= index && index < x.first+uint64(x.count) {
-				p.Offset, p.Length = int64(at), int64(len(frame))
+				p.Offset, p.Length = int64(at), int64(len(f))
 				return p
 			}
 		}
-		at += len(frame)
+		at += len(f)
 	}
 	return p
 }

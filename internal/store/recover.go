@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -173,7 +174,7 @@ func (r *recovery) readFile(id uint64, last bool) error {
 	r.prior, r.closed = uint64(len(b)), false
 	switch {
 	case last && clean:
-		return r.renew(id, b[:len(b)-frameHeader], nil)
+		return r.renew(id, b[:len(b)-frame.Header], nil)
 	case last:
 		return r.renew(id, b[:end], b[end:])
 	}
@@ -186,16 +187,16 @@ func (r *recovery) readFile(id uint64, last bool) error {
 func (r *recovery) readFrames(b []byte, id uint64, last, sound bool) (at int, clean bool) {
 	at, torn := min(walHeader, len(b)), last && sound
 	for at < len(b) {
-		if frame := readFrame(b, id, at); frame != nil {
-			if !r.apply(frame[frameHeader:]) {
-				r.damage(fmt.Sprintf("%s: the frame at %d is malformed", walName(id), at), uint64(len(frame)))
+		if f := walFrames.At(b, id, at); f != nil {
+			if !r.apply(f[frame.Header:]) {
+				r.damage(fmt.Sprintf("%s: the frame at %d is malformed", walName(id), at), uint64(len(f)))
 			}
-			at += len(frame)
-			clean = len(frame) == frameHeader
+			at += len(f)
+			clean = len(f) == frame.Header
 			torn = last && !clean
 			continue
 		}
-		next := nextFrame(b, id, at)
+		next := walFrames.Next(b, id, at)
 		if next < 0 && torn {
 			return at, false
 		}

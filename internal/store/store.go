@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -71,7 +72,7 @@ func (o *Options) setDefaults() {
 	if o.QueueSize == 0 {
 		o.QueueSize = 64 << 20
 	}
-	o.QueueSize = min(o.QueueSize, maxFrameSize/4) // a frame is what waits, and one batch more
+	o.QueueSize = min(o.QueueSize, frame.MaxPayload/4) // a frame is what waits, and one batch more
 	if o.CommitTimeout == 0 {
 		o.CommitTimeout = 5 * time.Second
 	}

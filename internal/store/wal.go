@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/frame"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -127,7 +128,7 @@ func (w *wal) add(m mark, parts ...[]byte) (*group, error) {
 		return nil, audit.Errorf(audit.CodeUnavailable, "%d bytes wait for the disk already", len(w.open.frame))
 	}
 	if w.open == nil {
-		w.open = &group{frame: append(w.spare[:0], make([]byte, frameHeader)...), done: make(chan struct{})}
+		w.open = &group{frame: append(w.spare[:0], make([]byte, frame.Header)...), done: make(chan struct{})}
 		w.spare = nil
 		select {
 		case w.wake <- struct{}{}:
@@ -216,15 +217,15 @@ func (w *wal) fail(err error) error {
 }
 
 // write appends one frame and syncs it.
-func (w *wal) write(frame []byte) error {
+func (w *wal) write(text []byte) error {
 	if w.size >= w.fileSize {
 		if err := w.rotate(); err != nil {
 			return err
 		}
 	}
-	sealFrame(frame, w.id, w.size)
+	walFrames.Seal(text, w.id, w.size)
 	// Dying here: nothing of the frame is on disk, and nobody was told.
-	n, err := w.file.Write(frame)
+	n, err := w.file.Write(text)
 	w.size += int64(n)
 	w.total.Add(int64(n))
 	if err != nil {
@@ -334,7 +335,7 @@ func (w *wal) close() error {
 	<-w.stopped
 	err := w.failure()
 	if err == nil {
-		err = w.write(make([]byte, frameHeader))
+		err = w.write(make([]byte, frame.Header))
 	}
 	if e := w.file.Close(); err == nil {
 		err = e
