@@ -191,9 +191,12 @@ func (s *cosigning) submit(ctx context.Context, w *witnessClient, tenant audit.T
 		}
 		lines, err := w.add(ctx, submission)
 		var stale *proof.StaleError
+		var refused *refusedError
 		switch {
 		case err == nil:
 			return submitted{last, note}, lines, nil
+		case errors.As(err, &refused) && refused.isDispute():
+			return submitted{}, nil, s.dispute(ctx, w, tenant, submission.Old, err)
 		case !errors.As(err, &stale):
 			return submitted{}, nil, err
 		case stale.Size > last.Size:
@@ -205,33 +208,48 @@ func (s *cosigning) submit(ctx context.Context, w *witnessClient, tenant audit.T
 				return submitted{}, nil, err
 			}
 		case stale.Size == submission.Old:
-			return submitted{}, nil, &conflictError{proof.Forked, stale.Size}
+			return submitted{}, nil, s.dispute(ctx, w, tenant, stale.Size,
+				fmt.Errorf("witness %s: %w", w.key.Name(), &refusedError{http.StatusConflict}))
 		}
 		old = stale.Size
 	}
 	return submitted{}, nil, fmt.Errorf("witness %s: it saw another checkpoint each time", w.key.Name())
 }
 
-// ahead looks at what a witness saw that is more than what is signed. If this
-// server signed it, its log has to continue it from now on: that an old backup
-// was restored is found out here.
+// ahead looks at what a witness saw that is more than what is signed, or is not
+// what is signed. If this server signed it, its log has to continue it from now
+// on: that an old backup was restored is found out here.
 func (s *cosigning) ahead(ctx context.Context, w *witnessClient, tenant audit.TenantID, size uint64) error {
 	note, err := w.latest(ctx, s.evidence.Origin(tenant))
 	if err != nil {
-		return fmt.Errorf("witness %s saw %d events, which is more than there are, and does not show them: %w",
-			w.key.Name(), size, err)
+		return fmt.Errorf("witness %s saw %d events and does not show its checkpoint: %w", w.key.Name(), size, err)
 	}
-	if err := s.evidence.Saw(ctx, tenant, note); err != nil {
-		return fmt.Errorf("what witness %s saw: %w", w.key.Name(), err)
+	if err = s.evidence.Saw(ctx, tenant, note); err == nil {
+		err = s.evidence.sign(ctx, tenant, s.evidence.log(tenant))
 	}
-	err = s.evidence.sign(ctx, tenant, s.evidence.log(tenant))
 	switch {
 	case errors.Is(err, proof.ErrRollback):
 		return &conflictError{proof.RolledBack, size}
 	case errors.Is(err, proof.ErrFork):
 		return &conflictError{proof.Forked, size}
+	case err != nil:
+		return fmt.Errorf("what witness %s saw: %w", w.key.Name(), err)
 	}
-	return err
+	return nil
+}
+
+// dispute looks into a refusal of a witness that saw the size: it says that this
+// log does not continue that. A fork is only what is proved, by what the witness
+// shows: this server signed another root than its log has. Otherwise the refusal
+// stays, and the witness is asked again.
+func (s *cosigning) dispute(ctx context.Context, w *witnessClient, tenant audit.TenantID, size uint64,
+	refusal error) error {
+	err := s.ahead(ctx, w, tenant, size)
+	var conflict *conflictError
+	if errors.As(err, &conflict) {
+		return err
+	}
+	return refusal
 }
 
 // keep adds cosignatures to a checkpoint and keeps it. Those of other witnesses
@@ -309,11 +327,24 @@ func (s *cosigning) health(_ context.Context, tenant audit.TenantID) (map[string
 			case state.alarm != "":
 				refused[string(id)] = state.alarm
 			case state.err != nil:
-				refused[string(id)] = "error: the server's log says more"
+				refused[string(id)] = reasonOfWitness(state.err)
 			}
 		}
 		figures[w.key.Name()] = map[string]any{"unwitnessed_events": unseen, "cosignature_age_seconds": age,
 			"not_cosigned": refused}
 	}
 	return figures, nil
+}
+
+// reasonOfWitness returns why a witness does not cosign, for those who may not
+// see what it answers.
+func reasonOfWitness(err error) string {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return "refused: " + refused.Error()
+	}
+	if errors.Is(err, errNoAnswer) {
+		return "error: it does not answer"
+	}
+	return "error: the server's log says more"
 }

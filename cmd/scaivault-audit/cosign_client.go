@@ -38,9 +38,9 @@ type witnessClient struct {
 // noRedirect keeps an answer that sends elsewhere as it is.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// add asks for a cosignature and returns its lines. What the witness has against
-// it is a [proof.StaleError], also for another root of the size that it saw, or
-// [*conflictError].
+// add asks for a cosignature and returns its lines. An error is a
+// [*proof.StaleError] for a witness that is at another size, of which it may only
+// see another root too, and [*refusedError] for what else it answers.
 func (w *witnessClient) add(ctx context.Context, s *proof.Submission) ([]byte, error) {
 	status, kind, body, err := w.do(ctx, http.MethodPost, "/add-checkpoint", s.Text())
 	switch {
@@ -48,18 +48,38 @@ func (w *witnessClient) add(ctx context.Context, s *proof.Submission) ([]byte, e
 		return nil, err
 	case status == http.StatusOK:
 		return body, nil
-	case status == http.StatusUnprocessableEntity:
-		return nil, &conflictError{proof.Forked, s.Old}
 	case status == http.StatusConflict && kind == witnessSizeType:
 		size, err := strconv.ParseUint(strings.TrimSuffix(string(body), "\n"), 10, 48)
 		if err != nil {
 			return nil, fmt.Errorf("witness %s: its answer is no size", w.key.Name())
 		}
 		return nil, &proof.StaleError{Size: size}
-	case status == http.StatusConflict: // without a size: of equal sizes the roots differ
-		return nil, &conflictError{proof.Forked, s.Old}
 	}
-	return nil, fmt.Errorf("witness %s: it answers %d %.100q", w.key.Name(), status, body)
+	return nil, fmt.Errorf("witness %s: %w: %.100q", w.key.Name(), &refusedError{status}, body)
+}
+
+// refusedError says that a witness does not cosign. What it says proves nothing:
+// it may be wrong, or not know the log's newest key.
+type refusedError struct{ status int }
+
+// Error says why, as C2SP tlog-witness has it.
+func (e *refusedError) Error() string {
+	reason, ok := map[int]string{
+		http.StatusBadRequest:          "it finds the request malformed",
+		http.StatusForbidden:           "it trusts none of the keys that signed the checkpoint",
+		http.StatusNotFound:            "it does not know this log",
+		http.StatusConflict:            "it says that it saw another checkpoint, which is not proved",
+		http.StatusUnprocessableEntity: "it says that the log does not continue what it saw, which is not proved",
+	}[e.status]
+	if !ok {
+		reason = "it does not cosign now"
+	}
+	return fmt.Sprintf("%s (%d)", reason, e.status)
+}
+
+// isDispute reports whether the witness says that it saw another log.
+func (e *refusedError) isDispute() bool {
+	return e.status == http.StatusConflict || e.status == http.StatusUnprocessableEntity
 }
 
 // latest returns what the witness saw last of a log.

@@ -109,7 +109,7 @@ func TestCosigning(t *testing.T) {
 		}
 		fine := "map[cosignature_age_seconds:0 not_cosigned:map[] unwitnessed_events:0]"
 		expect("300 [w1]", "5 [w1]", "map[w1:"+fine+
-			" w2:map[cosignature_age_seconds:0 not_cosigned:map[acme:error: the server's log says more] unwitnessed_events:300]]")
+			" w2:map[cosignature_age_seconds:0 not_cosigned:map[acme:error: it does not answer] unwitnessed_events:300]]")
 		s.append(t, "acme", 300)
 		time.Sleep(time.Second)
 		client.http = &http.Client{Transport: handlerTransport{away}}
@@ -181,6 +181,62 @@ func TestLyingWitness(t *testing.T) {
 		time.Sleep(time.Second)
 		if s.latest("acme") != 4 || s.store.Size("acme") != 4 {
 			t.Errorf("%d events, %d signed", s.store.Size("acme"), s.latest("acme"))
+		}
+	})
+}
+
+// TestRefusals hears of witnesses that do not cosign: each reason is named among
+// the figures, and none is a fork, which would be on record. The next sweep asks
+// again.
+func TestRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSigning(t, vfs.NewMem())
+		defer s.stop()
+		s.append(t, "acme", 3)
+		time.Sleep(time.Second)
+		w, honest := newTestWitness(t, s, "w1")
+		_, own, err := s.Latest("acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tc := range []struct {
+			status int
+			shown  string // of what it saw
+			want   string
+		}{
+			{400, "", "refused: it finds the request malformed (400)"},
+			{403, "", "refused: it trusts none of the keys that signed the checkpoint (403)"},
+			{404, "", "refused: it does not know this log (404)"},
+			{409, "", "refused: it says that it saw another checkpoint, which is not proved (409)"},
+			{422, "", "refused: it says that the log does not continue what it saw, which is not proved (422)"},
+			{422, string(own), "refused: it says that the log does not continue what it saw, which is not proved (422)"},
+			{422, strings.Replace(string(own), "\n3\n", "\n2\n", 1),
+				"refused: it says that the log does not continue what it saw, which is not proved (422)"},
+			{429, "", "refused: it does not cosign now (429)"},
+			{503, "", "refused: it does not cosign now (503)"},
+		} {
+			answer := func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet && tc.shown != "" {
+					_, _ = w.Write([]byte(tc.shown))
+					return
+				}
+				http.Error(w, "a reason of its own", tc.status)
+			}
+			client := &witnessClient{base: "http://w1", key: w.Key(), http: &http.Client{
+				Transport: handlerTransport{http.HandlerFunc(answer)}, CheckRedirect: noRedirect}}
+			c := s.cosign(client)
+			c.sweep(t.Context())
+			if got := figures(t, c.health, "acme"); !strings.Contains(got, "not_cosigned:map[acme:"+tc.want+"]") {
+				t.Errorf("%d: %s, want %s", tc.status, got, tc.want)
+			}
+			client.http = &http.Client{Transport: handlerTransport{honest}}
+			c.sweep(t.Context())
+			if state := c.state(client, "acme"); state.err != nil || state.size != 3 {
+				t.Errorf("%d: afterwards %+v", tc.status, state)
+			}
+		}
+		if n := s.store.Size("acme"); n != 3 {
+			t.Errorf("%d events: a fork is on record", n)
 		}
 	})
 }

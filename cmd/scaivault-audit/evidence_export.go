@@ -21,6 +21,19 @@ func (e exportEvidence) Checkpoint(ctx context.Context, tenant audit.TenantID, s
 	return note, lasting(err)
 }
 
+// Witnessed implements [export.Evidence].
+func (e exportEvidence) Witnessed(ctx context.Context, tenant audit.TenantID, size uint64) (*export.Witnessed, error) {
+	seen, err := e.WitnessedBeside(ctx, tenant, size)
+	if seen == nil || err != nil {
+		return nil, lasting(err)
+	}
+	w := &export.Witnessed{Checkpoint: seen.Checkpoint, Hashes: make([]string, 0, len(seen.Hashes))}
+	for _, h := range seen.Hashes {
+		w.Hashes = append(w.Hashes, h.String())
+	}
+	return w, nil
+}
+
 // NewPart implements [export.Evidence].
 func (e exportEvidence) NewPart(tenant audit.TenantID, size uint64) export.PartProof {
 	return &partProof{evidence: e.evidence, tenant: tenant, size: size}

@@ -71,7 +71,10 @@ Examples:
     scaivault-audit export create azure://audit --credentials exports/azure --format parquet \
         --path-prefix prod/payments --from 90d
     scaivault-audit export create file:april --from 2026-04-01 --to 2026-05-01 --wait
-    scaivault-audit export create --local ./denied --success false --from 7d`
+    scaivault-audit export create --local ./denied --success false --from 7d
+
+    # Everything as jsonl has its proof with it, --local too: scaivault-audit verify ./all.
+    scaivault-audit export create --local ./all`
 }
 
 // Run makes an export.

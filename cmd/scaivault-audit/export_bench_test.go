@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -125,45 +123,6 @@ func (s oneSecret) Get(context.Context, audit.TenantID, audit.Path, string) (map
 // the secret for it.
 func serveVersitygw(b *testing.B) oneSecret {
 	b.Helper()
-	program, err := filepath.Abs("../../.parts/versitygw")
-	if err == nil {
-		_, err = os.Stat(program)
-	}
-	if err != nil {
-		b.Skip("NOT MEASURED: versitygw is not installed: run .ci/parts")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := l.Addr().String()
-	dir := b.TempDir()
-	for _, sub := range []string{"root/archive", "side"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command(program, "--port", addr, "posix", "--sidecar", filepath.Join(dir, "side"), filepath.Join(dir, "root"))
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=bench", "ROOT_SECRET_KEY=of-the-bench")
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			break
-		}
-		if time.Since(begun) > time.Minute {
-			b.Fatalf("versitygw does not listen: %v", err)
-		}
-	}
-	return oneSecret{"access_key_id": "bench", "secret_access_key": "of-the-bench", "endpoint": "http://" + addr}
+	addr, _ := startVersitygw(b)
+	return versitygwSecret(addr)
 }

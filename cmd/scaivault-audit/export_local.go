@@ -22,6 +22,7 @@ type localExport struct {
 	file    vfs.File // nil between two files
 	part    *export.PartWriter
 	records int64
+	proofs  localProofs
 }
 
 // runLocal exports into c.Local, which must be empty: nothing is overwritten.
@@ -52,9 +53,13 @@ func (c *exportCreateCommand) runLocal(p *process, api *client.Client, r audit.E
 	if !p.tables(c.JSON) {
 		return p.printValue(m)
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s, %s, in %s of %s; %s has their hashes\n",
+	proved := "no evidence, as it is not everything as jsonl"
+	if m.Checkpoint != "" {
+		proved = "the signed checkpoint of all of them"
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s, %s, in %s of %s; %s has their hashes and %s\n",
 		plural(m.RecordCount, "event", "events"), showSize(m.SizeBytes), plural(len(m.Files), "file", "files"),
-		visible(c.Local), export.ManifestName)
+		visible(c.Local), export.ManifestName, proved)
 	return err
 }
 
@@ -110,6 +115,9 @@ func (l *localExport) run(p *process, api *client.Client) error {
 			return err
 		}
 	}
+	if err := l.prove(p, api); err != nil {
+		return err
+	}
 	text, err := l.manifest.Encode()
 	if err != nil {
 		return err
@@ -132,7 +140,7 @@ func (l *localExport) append(e *client.Entry) error {
 	}
 	l.records++
 	l.progress.reach(l.records)
-	if l.part.Full() {
+	if full := l.proofs.add(l.request.Format, e); full || l.part.Full() {
 		return l.endFile()
 	}
 	return nil
@@ -146,6 +154,7 @@ func (l *localExport) beginFile() (err error) {
 	if l.file, err = l.disk.Create(filepath.Join(l.dir, l.name())); err != nil {
 		return err
 	}
+	l.proofs.begin()
 	l.part, err = export.NewPartWriter(l.file, l.request.Format, l.request.Compression, l.request.PartSize)
 	return err
 }

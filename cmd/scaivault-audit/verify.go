@@ -61,8 +61,8 @@ there is right, something is missing. The first fault is named with its file, it
 line and the byte at which that line begins.
 
 Nothing is written into a data directory. Of a fault in it the file is named, and the
-piece of that file; an event that was changed together with all checksums is named to
-a block of 256 events.`
+piece of that file. An event that was changed together with all checksums is named too,
+or a block of 256 if more of them were.`
 }
 
 // Run verifies and prints what was found.

@@ -32,10 +32,11 @@ type document struct {
 	// At is the last record of the last finished file; nil if there is none.
 	At *position `json:"at"`
 	// Signed says that the job has evidence: proofs of each finished file of
-	// lines and, once it is finishing, the checkpoint.
+	// lines and, once it is finishing, the checkpoint and what witnesses saw.
 	Signed     bool        `json:"signed,omitempty"`
 	Proofs     []fileProof `json:"proofs,omitempty"`
 	Checkpoint string      `json:"checkpoint,omitempty"`
+	Witnessed  *Witnessed  `json:"witnessed,omitempty"`
 	// Finishing says that all files are finished and that the manifest may be
 	// there: it is too late to cancel.
 	Finishing bool `json:"finishing"`

@@ -20,10 +20,19 @@ type Evidence interface {
 	// Checkpoint returns the signed checkpoint of the first size events of the
 	// tenant's log, a C2SP signed note.
 	Checkpoint(ctx context.Context, tenant audit.TenantID, size uint64) ([]byte, error)
+	// Witnessed returns what witnesses have seen of the log, and how the checkpoint
+	// of that size goes together with it; nil if there is nothing.
+	Witnessed(ctx context.Context, tenant audit.TenantID, size uint64) (*Witnessed, error)
 	// NewPart begins the proof of a file whose lines are among those events.
 	NewPart(tenant audit.TenantID, size uint64) PartProof
 	// SignManifest returns the signed note of a manifest.
 	SignManifest(ctx context.Context, tenant audit.TenantID, manifest []byte) ([]byte, error)
+}
+
+// Witnessed is the newest checkpoint of a log that witnesses cosigned.
+type Witnessed struct {
+	Checkpoint string   `json:"checkpoint"` // the signed note, with the cosignatures
+	Hashes     []string `json:"hashes"`     // in base64; prove that it and the manifest's are of one log
 }
 
 // PartProof is the proof of one file of lines.
@@ -75,15 +84,20 @@ func (w *writing) writeProof(ctx context.Context, d *document) (*fileProof, erro
 	return p, w.put(ctx, p.Key, text)
 }
 
-// checkpoint returns the checkpoint of the log that the job exports, "" without
-// evidence. The one that the document has stays: what was signed follows from it.
-func (w *writing) checkpoint(ctx context.Context) (string, error) {
+// checkpoint returns the checkpoint of the log that the job exports, and what
+// witnesses saw; "" and nil without evidence. Those that the document has stay:
+// what was signed follows from them.
+func (w *writing) checkpoint(ctx context.Context) (string, *Witnessed, error) {
 	d := w.manager.document(w.job)
 	if !d.Signed || d.Checkpoint != "" {
-		return d.Checkpoint, nil
+		return d.Checkpoint, d.Witnessed, nil
 	}
 	note, err := w.manager.Evidence.Checkpoint(ctx, d.Tenant, d.Export.AsOf)
-	return string(note), err
+	if err != nil {
+		return "", nil, err
+	}
+	seen, err := w.manager.Evidence.Witnessed(ctx, d.Tenant, d.Export.AsOf)
+	return string(note), seen, err
 }
 
 // sign writes the signature of the manifest, the very last object.

@@ -54,6 +54,18 @@ func (n *notary) Checkpoint(ctx context.Context, tenant audit.TenantID, size uin
 	return n.At(ctx, tenant, size)
 }
 
+func (n *notary) Witnessed(ctx context.Context, tenant audit.TenantID, size uint64) (*export.Witnessed, error) {
+	seen, err := n.WitnessedBeside(ctx, tenant, size)
+	if seen == nil || err != nil {
+		return nil, err
+	}
+	w := &export.Witnessed{Checkpoint: seen.Checkpoint}
+	for _, h := range seen.Hashes {
+		w.Hashes = append(w.Hashes, h.String())
+	}
+	return w, nil
+}
+
 func (n *notary) NewPart(tenant audit.TenantID, size uint64) export.PartProof {
 	return &part{notary: n, tenant: tenant, size: size}
 }
@@ -83,7 +95,8 @@ func (w *world) openProved(t *testing.T) *notary {
 }
 
 // verify verifies an export with nothing but its objects and the keys.
-func (w *world) verify(t *testing.T, n *notary, tenant audit.TenantID, prefix string) proof.Report {
+func (w *world) verify(t *testing.T, n *notary, tenant audit.TenantID, prefix string,
+	witnesses ...*proof.WitnessKey) proof.Report {
 	t.Helper()
 	files := fstest.MapFS{}
 	for key, o := range w.cloud.objects {
@@ -99,7 +112,8 @@ func (w *world) verify(t *testing.T, n *notary, tenant audit.TenantID, prefix st
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := proof.VerifyExport(t.Context(), files, export.ManifestName, proof.VerifyOptions{Keys: keys})
+	report, err := proof.VerifyExport(t.Context(), files, export.ManifestName,
+		proof.VerifyOptions{Keys: keys, Witnesses: witnesses})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +162,69 @@ func TestProved(t *testing.T) {
 			got.Verdict, got.Origin, got.Size, got.Records, got.Whole = r.Verdict, r.Origin, r.Size, r.Records, r.Whole
 			if diff := cmp.Diff(want, got); diff != "" || r.Files == 0 {
 				t.Errorf("%s: %v\n%s", prefix, r.Fault, diff)
+			}
+		}
+	})
+}
+
+// TestProvedByWitness exports a log that a witness saw, before and behind the size
+// of the export: the manifest is enough to verify that, power cut or not.
+func TestProvedByWitness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		n := w.openProved(t)
+		list, err := n.Verifiers("tnt_b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs, err := proof.ParseLogs(strings.Join(list, "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		witness, err := proof.OpenWitness(vfs.NewMem(), "witness", proof.WitnessOptions{Name: "w1", Clock: w.clock.Now, Logs: logs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		see := func(old, size uint64) {
+			t.Helper()
+			note, err := n.At(t.Context(), "tnt_b", size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := n.Submission(t.Context(), "tnt_b", proof.Checkpoint{Size: size}, note, old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			line, err := witness.Add(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cosigned, err := proof.AddCosignatures(note, line, []*proof.WitnessKey{witness.Key()})
+			if err == nil {
+				err = n.KeepWitnessed("tnt_b", cosigned)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		size := uint64(len(w.log.records["tnt_b"]))
+		had := uint64(0)
+		for _, seen := range []uint64{size / 3, size, size + 1} {
+			// Making an export appends an event; so the log is longer than it.
+			e := w.create(t, "tnt_b", request(fmt.Sprint("seen-", seen)))
+			if seen > uint64(len(w.log.records["tnt_b"])) {
+				t.Fatalf("the log has %d events", len(w.log.records["tnt_b"]))
+			}
+			see(had, seen)
+			had = seen
+			w.runAll(t.Context())
+			for _, keys := range [][]*proof.WitnessKey{nil, {witness.Key()}} {
+				r := w.verify(t, n, "tnt_b", e.Destination.Prefix, keys...)
+				said := fmt.Sprintf("w1 saw the log with %d events", seen)
+				if r.Verdict != proof.OK || strings.Contains(fmt.Sprint(r.Proved), said) != (keys != nil) ||
+					(len(r.Notes) == 1) != (keys == nil) {
+					t.Errorf("it saw %d of %d: %+v, %v", seen, e.AsOf, r, r.Fault)
+				}
 			}
 		}
 	})

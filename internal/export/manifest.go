@@ -33,7 +33,8 @@ type Manifest struct {
 	Files        []ManifestFile      `json:"files"` // in the order of the events
 	Proofs       []ManifestProof     `json:"proofs,omitempty"`
 	// Checkpoint is the signed checkpoint of the log at AsOf, if there is one.
-	Checkpoint string `json:"checkpoint,omitempty"`
+	Checkpoint string     `json:"checkpoint,omitempty"`
+	Witnessed  *Witnessed `json:"witnessed,omitempty"` // what witnesses saw of the log
 }
 
 // ManifestFile is a file of an export.
@@ -104,6 +105,6 @@ func (d *document) manifest() *Manifest {
 		m.Files[i].Ranges, m.Files[i].Proof = p.Ranges, p.Key
 		m.Proofs = append(m.Proofs, p.ManifestProof)
 	}
-	m.Checkpoint = d.Checkpoint
+	m.Checkpoint, m.Witnessed = d.Checkpoint, d.Witnessed
 	return m
 }

@@ -258,12 +258,12 @@ func (w *writing) discard() {
 // finish writes the manifest and its signature. It is too late to cancel once
 // that has begun, or a cancelled export could have one.
 func (w *writing) finish(ctx context.Context) error {
-	checkpoint, err := w.checkpoint(ctx)
+	checkpoint, seen, err := w.checkpoint(ctx)
 	if err != nil {
 		return err
 	}
 	err = w.manager.change(w.job, func(d *document) error {
-		d.Finishing, d.Checkpoint = true, checkpoint
+		d.Finishing, d.Checkpoint, d.Witnessed = true, checkpoint, seen
 		return ctx.Err() // whoever has cancelled it was in time
 	})
 	if err != nil {

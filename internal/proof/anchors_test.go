@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -275,6 +276,7 @@ func TestWitnessed(t *testing.T) {
 
 	check(t, s.notary.KeepWitnessed(acme, seen))
 	o.Against = nil
+	manifestsSeen(t, s, o, cosign)
 	want("log, as it keeps it", logReport(s, o), proof.OK, said)
 	forked := (&scene{t: t, s: s}).fork(100)
 	forked.checkpoint(t, acme, 600)
@@ -359,5 +361,81 @@ func TestVouched(t *testing.T) {
 		if got, err := proof.Vouched(bad, all, statements); err == nil {
 			t.Errorf("known %q: %q", bad, got)
 		}
+	}
+}
+
+// manifestsSeen verifies exports whose manifests have what witnesses saw: honest
+// ones, and those of a forger who has the log's key. 400 events were seen before.
+func manifestsSeen(t *testing.T, s *server, o proof.VerifyOptions, cosign func(w *proof.Witness, old, size uint64) []byte) {
+	t.Helper()
+	beside := func(size uint64) proof.Witnessed {
+		t.Helper()
+		w, err := s.notary.WitnessedBeside(t.Context(), acme, size)
+		check(t, err)
+		return *w
+	}
+	fork := (&scene{t: t, s: s}).fork(100)
+	stranger := newWitness(t, vfs.NewMem(), s)
+	for _, tc := range []struct {
+		name    string
+		size    uint64 // of the export
+		change  func(w *proof.Witnessed)
+		verdict proof.Verdict
+	}{
+		{"seen before", 600, func(*proof.Witnessed) {}, proof.OK},
+		{"just that one", 400, func(*proof.Witnessed) {}, proof.OK},
+		{"seen behind it", 300, func(*proof.Witnessed) {}, proof.OK},
+		{"no proof", 600, func(w *proof.Witnessed) { w.Hashes = nil }, proof.Tampered},
+		{"half a proof", 600, func(w *proof.Witnessed) { w.Hashes = w.Hashes[1:] }, proof.Tampered},
+		{"another proof", 600, func(w *proof.Witnessed) { *w = proof.Witnessed{Checkpoint: w.Checkpoint, Hashes: beside(500).Hashes} },
+			proof.Tampered},
+		{"a hash more", 400, func(w *proof.Witnessed) { w.Hashes = append(w.Hashes, proof.Hash{}) }, proof.Tampered},
+		{"another size", 600, func(w *proof.Witnessed) {
+			w.Checkpoint = strings.Replace(w.Checkpoint, "\n400\n", "\n401\n", 1)
+		}, proof.Tampered},
+		{"without the cosignature", 600, func(w *proof.Witnessed) {
+			w.Checkpoint = string(s.checkpoint(t, acme, 400))
+		}, proof.Unverifiable},
+		{"of another witness", 600, func(w *proof.Witnessed) {
+			w.Checkpoint = string(cosign(stranger, 0, 400))
+		}, proof.Unverifiable}, // of the same name, but another key
+		{"an invented cosignature", 600, func(w *proof.Witnessed) {
+			at := strings.LastIndex(w.Checkpoint, " ") + 10
+			w.Checkpoint = w.Checkpoint[:at] + "AAAAAAAA" + w.Checkpoint[at+8:]
+		}, proof.Tampered},
+		{"a cosignature of another size", 600, func(w *proof.Witnessed) {
+			lines := strings.SplitAfter(w.Checkpoint, "\n")
+			w.Checkpoint = string(s.checkpoint(t, acme, 399)) + lines[len(lines)-2]
+			c, err := s.notary.Consistency(t.Context(), acme, 399, 600)
+			check(t, err)
+			w.Hashes = c.Hashes
+		}, proof.Tampered},
+		{"no note", 600, func(w *proof.Witnessed) { w.Checkpoint = "" }, proof.Tampered},
+		{"of the other tenant", 600, func(w *proof.Witnessed) { w.Checkpoint = string(s.checkpoint(t, beta, 400)) }, proof.Unverifiable},
+		{"of another history", 600, func(w *proof.Witnessed) { w.Checkpoint = string(fork.checkpoint(t, acme, 400)) }, proof.Tampered},
+		{"of another history of that size", 400, func(w *proof.Witnessed) {
+			w.Checkpoint = string(fork.checkpoint(t, acme, 400))
+		}, proof.Forked},
+	} {
+		files, m := filtered(tc.size, 7, 100).files(t, s)
+		w := beside(tc.size)
+		tc.change(&w)
+		m.Witnessed = &w
+		seal(t, s, files, m)
+		r := verify(t, files, o)
+		if r.Verdict != tc.verdict || (r.Verdict == proof.OK) != strings.Contains(fmt.Sprint(r.Proved), "saw the log with 400 events") {
+			t.Errorf("%s: %s, %v, proved %q", tc.name, r.Verdict, r.Fault, r.Proved)
+		}
+	}
+	// Whoever has no key at all cannot put it there.
+	files, m := filtered(600, 7, 100).files(t, s)
+	seal(t, s, files, m)
+	m.Witnessed = new(proof.Witnessed)
+	*m.Witnessed = beside(600)
+	text, err := json.Marshal(m)
+	check(t, err)
+	put(files, manifest, text)
+	if r := verify(t, files, o); r.Verdict != proof.Tampered {
+		t.Errorf("put there later: %s", r.Verdict)
 	}
 }

@@ -14,17 +14,30 @@ import (
 )
 
 // The file of a tree has a header, and for each full block of 256 lines the
-// root of its subtree, a node of level 8, with a CRC that also covers whose and
-// which block it is. All below is recomputed from lines, all above from it.
+// root of its subtree, a node of level 8, and its finder, with a CRC that also
+// covers whose and which block it is. All below is recomputed from lines, all above from it.
 const (
 	blockLevel = 8
 	blockSize  = 1 << blockLevel // in leaves
 
 	treeMagic   = "SVATRE"
-	treeFormat  = 1
+	treeFormat  = 2
 	treeHeader  = len(treeMagic) + 2 + 4 // magic, format, CRC of both
-	blockRecord = len(Hash{}) + 4        // hash, CRC
+	blockRecord = blockBody + 4          // with a CRC
+	blockBody   = len(Hash{}) + finderSize
 )
+
+// block is what is kept of a full block.
+type block struct {
+	root   Hash
+	finder finder
+}
+
+// newBlock makes a block of its leaves, whose memory it uses.
+func newBlock(leaves []Hash) block {
+	f := newFinder(leaves)
+	return block{fold(leaves), f}
+}
 
 // errFormat says that a file was written by a later version of the program.
 var errFormat = errors.New("unknown format")
@@ -38,35 +51,36 @@ type blockFile struct {
 }
 
 // appendRecord appends what stands in the file for a block.
-func (f *blockFile) appendRecord(dst []byte, block uint64, h Hash) []byte {
-	dst = append(dst, h[:]...)
-	return binary.LittleEndian.AppendUint32(dst, blockCRC(f.tenant, block, h[:]))
+func (f *blockFile) appendRecord(dst []byte, number uint64, b block) []byte {
+	dst = b.finder.appendTo(append(dst, b.root[:]...))
+	return binary.LittleEndian.AppendUint32(dst, blockCRC(f.tenant, number, dst[len(dst)-blockBody:]))
 }
 
-func blockCRC(tenant audit.TenantID, block uint64, hash []byte) uint32 {
+func blockCRC(tenant audit.TenantID, number uint64, body []byte) uint32 {
 	var place [8]byte
-	binary.LittleEndian.PutUint64(place[:], block)
-	crc := crc32.Checksum(hash, castagnoli)
+	binary.LittleEndian.PutUint64(place[:], number)
+	crc := crc32.Checksum(body, castagnoli)
 	crc = crc32.Update(crc, castagnoli, place[:])
 	return crc32.Update(crc, castagnoli, []byte(tenant))
 }
 
-// parse returns the hash in a record; ok is false for a damaged one.
-func (f *blockFile) parse(record []byte, block uint64) (h Hash, ok bool) {
-	copy(h[:], record)
-	return h, binary.LittleEndian.Uint32(record[len(h):]) == blockCRC(f.tenant, block, h[:])
+// parse returns the block in a record; ok is false for a damaged one.
+func (f *blockFile) parse(record []byte, number uint64) (b block, ok bool) {
+	copy(b.root[:], record)
+	b.finder = parseFinder(record[len(b.root):])
+	return b, binary.LittleEndian.Uint32(record[blockBody:]) == blockCRC(f.tenant, number, record[:blockBody])
 }
 
 // read calls do with the records of count blocks, in order.
-func (f *blockFile) read(first, count uint64, do func(block uint64, h Hash, ok bool) error) error {
+func (f *blockFile) read(first, count uint64, do func(number uint64, b block, ok bool) error) error {
 	buf := make([]byte, count*uint64(blockRecord))
 	n, err := f.file.ReadAt(buf, int64(treeHeader)+int64(first)*int64(blockRecord))
 	if err != nil && (err != io.EOF || n < len(buf)) {
 		return fmt.Errorf("read blocks %d to %d: %w", first, first+count, err)
 	}
 	for i := range count {
-		h, ok := f.parse(buf[i*uint64(blockRecord):], first+i)
-		if err := do(first+i, h, ok); err != nil {
+		b, ok := f.parse(buf[i*uint64(blockRecord):], first+i)
+		if err := do(first+i, b, ok); err != nil {
 			return err
 		}
 	}
@@ -106,7 +120,9 @@ func (f *blockFile) measure() (whole uint64, torn bool, err error) {
 	switch want := newHeader(format); {
 	case string(head) != string(want):
 		torn = true
-	case format != treeFormat:
+	case format < treeFormat:
+		return 0, true, nil // all of it is made again
+	case format > treeFormat:
 		return 0, false, fmt.Errorf("%w %d of a tree: this program reads %d", errFormat, format, treeFormat)
 	}
 	if size < int64(treeHeader) {
@@ -122,9 +138,9 @@ func newHeader(format uint16) []byte {
 }
 
 // writeBlocks replaces the file of that name, durably, by one with the blocks
-// that hash returns, and opens it for appending.
+// that get returns, and opens it for appending.
 func writeBlocks(fsys vfs.FS, dir, name string, tenant audit.TenantID, count uint64,
-	hash func(block uint64) (Hash, error)) (*blockFile, error) {
+	get func(number uint64) (block, error)) (*blockFile, error) {
 	temp := name + vfs.TempSuffix
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -134,7 +150,7 @@ func writeBlocks(fsys vfs.FS, dir, name string, tenant audit.TenantID, count uin
 		return nil, err
 	}
 	f := &blockFile{file, tenant}
-	if err := errors.Join(f.fill(count, hash), file.Close()); err != nil {
+	if err := errors.Join(f.fill(count, get), file.Close()); err != nil {
 		return nil, errors.Join(err, fsys.Remove(temp))
 	}
 	// A crash up to here leaves the old file and a temporary one.
@@ -150,16 +166,16 @@ func writeBlocks(fsys vfs.FS, dir, name string, tenant audit.TenantID, count uin
 	return f, nil
 }
 
-func (f *blockFile) fill(count uint64, hash func(block uint64) (Hash, error)) error {
+func (f *blockFile) fill(count uint64, get func(number uint64) (block, error)) error {
 	w := bufio.NewWriter(f.file)
 	_, _ = w.Write(newHeader(treeFormat)) // w keeps the error
 	var record []byte
-	for block := range count {
-		h, err := hash(block)
+	for number := range count {
+		b, err := get(number)
 		if err != nil {
 			return err
 		}
-		record = f.appendRecord(record[:0], block, h)
+		record = f.appendRecord(record[:0], number, b)
 		_, _ = w.Write(record)
 	}
 	if err := w.Flush(); err != nil {

@@ -20,10 +20,18 @@ func emptyRoot() Hash {
 // fold returns the root of a full tree over hashes, the number of which is a
 // power of two. It uses their memory.
 func fold(hashes []Hash) Hash {
-	for n := len(hashes); n > 1; n /= 2 {
-		for i := range n / 2 {
-			hashes[i] = tlog.NodeHash(hashes[2*i], hashes[2*i+1])
+	var a, b message
+	for len(hashes) > 2 {
+		for h := hashes; len(h) > 0; h = h[4:] {
+			a.set(nodePrefix, h[0][:], h[1][:])
+			b.set(nodePrefix, h[2][:], h[3][:])
+			at := (len(hashes) - len(h)) / 2
+			hashes[at], hashes[at+1] = hashPair(&a, &b)
 		}
+		hashes = hashes[:len(hashes)/2]
+	}
+	if len(hashes) == 2 {
+		return tlog.NodeHash(hashes[0], hashes[1])
 	}
 	return hashes[0]
 }

@@ -74,6 +74,24 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
+// FuzzUnsigned verifies an export with any manifest and no signature: what passes
+// has all lines of a checkpoint that is signed.
+func FuzzUnsigned(f *testing.F) {
+	s := fuzzServer(f, 60)
+	files := whole(60, 25).write(f, s)
+	delete(files, manifest+".sig")
+	o := proof.VerifyOptions{Keys: s.keys(f, acme)}
+	f.Add(bytes.Replace(files[manifest].Data, []byte(`"export_id":"exp_1",`), nil, 1))
+	f.Add(files[manifest].Data)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		files := maps.Clone(files)
+		put(files, manifest, text)
+		if r := verify(t, files, o); r.Verdict == proof.OK && (!r.Whole || r.Size != 60 && r.Size != 0) {
+			t.Errorf("%+v passes", r)
+		}
+	})
+}
+
 // FuzzProof verifies a file by any proof that the log signed: only the right
 // lines pass.
 func FuzzProof(f *testing.F) {

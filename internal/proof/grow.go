@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -38,20 +37,20 @@ func (t *Tree) grow(ctx context.Context, size uint64) error {
 		return nil
 	}
 	tail := append(make([]Hash, 0, blockSize), t.now.tail...)
-	var blocks []Hash
+	var blocks []block
+	t.pair.n = 0 // an error may have left one
 	for line, err := range t.log.Lines(ctx, t.tenant, have, size) {
 		if err != nil {
 			return err
 		}
-		t.leaf = append(append(t.leaf[:0], 0), line...)
-		tail = append(tail, sha256.Sum256(t.leaf)) // as tlog.RecordHash, in two thirds of the time
-		if t.watch != nil {
-			t.watch(have, line, &tail[len(tail)-1])
+		t.pair.add(line)
+		if have++; have%2 == 1 {
+			continue // a block has an even number
 		}
-		if have++; len(tail) < blockSize {
+		if tail = t.hash(have, tail); len(tail) < blockSize {
 			continue
 		}
-		blocks, tail = append(blocks, fold(tail)), tail[:0]
+		blocks, tail = append(blocks, newBlock(tail)), tail[:0]
 		if len(blocks) == growBlocks {
 			if err := t.publish(blocks, nil); err != nil {
 				return err
@@ -62,19 +61,33 @@ func (t *Tree) grow(ctx context.Context, size uint64) error {
 	if have != size {
 		return fmt.Errorf("the log yields the lines up to %d only", have)
 	}
-	return t.publish(blocks, tail)
+	return t.publish(blocks, t.hash(have, tail))
+}
+
+// hash appends the leaves of the lines that are held, the last ones before the
+// index end.
+func (t *Tree) hash(end uint64, tail []Hash) []Hash {
+	index := end - uint64(t.pair.n)
+	t.pair.take(func(line []byte, leaf *Hash) {
+		if t.watch != nil {
+			t.watch(index, line, leaf)
+		}
+		tail = append(tail, *leaf)
+		index++
+	})
+	return tail
 }
 
 // publish writes full blocks and shows them and the leaves behind them, which
 // it keeps.
-func (t *Tree) publish(blocks, tail []Hash) error {
+func (t *Tree) publish(blocks []block, tail []Hash) error {
 	if err := t.write(blocks); err != nil {
 		t.broken = err
 		return err
 	}
 	next := snapshot{t.now.blocks + uint64(len(blocks)), slices.Clone(t.now.upper), tail}
-	for _, h := range blocks {
-		t.recent = pushBlock(t.recent, &next, h)
+	for _, b := range blocks {
+		t.recent = pushBlock(t.recent, &next, b.root)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,7 +97,7 @@ func (t *Tree) publish(blocks, tail []Hash) error {
 
 // write appends blocks to the file. A crash may take any of them, or parts;
 // the next start drops what is incomplete.
-func (t *Tree) write(blocks []Hash) (err error) {
+func (t *Tree) write(blocks []block) (err error) {
 	if len(blocks) == 0 {
 		return nil
 	}
@@ -95,8 +108,8 @@ func (t *Tree) write(blocks []Hash) (err error) {
 		}
 	}
 	buf := make([]byte, 0, len(blocks)*blockRecord)
-	for i, h := range blocks {
-		buf = t.file.appendRecord(buf, t.now.blocks+uint64(i), h)
+	for i, b := range blocks {
+		buf = t.file.appendRecord(buf, t.now.blocks+uint64(i), b)
 	}
 	if _, err := t.file.file.Write(buf); err != nil {
 		return err

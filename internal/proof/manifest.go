@@ -33,6 +33,8 @@ type Manifest struct {
 	// Pruned are the indexes below AsOf that retention had removed.
 	Pruned     []audit.IndexRange `json:"pruned,omitempty"`
 	Checkpoint string             `json:"checkpoint"` // the signed note of the size AsOf
+	// Witnessed is what witnesses had seen of the log, nil if there are none.
+	Witnessed *Witnessed `json:"witnessed,omitempty"`
 }
 
 // ManifestFile is a file of an export.

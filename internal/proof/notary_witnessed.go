@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/vfs"
 )
@@ -58,6 +60,58 @@ func (n *Notary) Witnessed(tenant audit.TenantID) (Checkpoint, []byte, error) {
 		return Checkpoint{}, nil, audit.Errorf(audit.CodeNotFound, "no witness cosigned a checkpoint of %s yet", tenant)
 	}
 	return f.witnessed.Checkpoint, f.witnessed.note, nil
+}
+
+// Witnessed is a checkpoint with the cosignatures of witnesses, and how it goes
+// together with another one of the same log.
+type Witnessed struct {
+	Checkpoint string `json:"checkpoint"` // the signed note
+	Hashes     []Hash `json:"hashes"`     // prove the larger one to continue the smaller one
+}
+
+// WitnessedBeside returns the newest cosigned checkpoint and the proof that it and
+// the one of the size are of the same log; nil if there is none, or it is not one
+// of the log as it is now.
+func (n *Notary) WitnessedBeside(ctx context.Context, tenant audit.TenantID, size uint64) (*Witnessed, error) {
+	c, msg, err := n.Witnessed(tenant)
+	if audit.ErrorCode(err) == audit.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tree, err := n.tree(ctx, tenant, size)
+	if err != nil {
+		return nil, err
+	}
+	if min(c.Size, size) == 0 || c.Size > tree.Size() {
+		return nil, nil
+	}
+	root, err := tree.Root(ctx, c.Size)
+	if err != nil || root != c.Root {
+		return nil, err
+	}
+	hashes, err := tree.Consistency(ctx, min(c.Size, size), max(c.Size, size))
+	return &Witnessed{string(msg), hashes}, err
+}
+
+// open returns the checkpoint, if it is one of the same log as now.
+func (w *Witnessed) open(now Checkpoint, keys note.Verifiers) (Checkpoint, error) {
+	c, err := OpenCheckpoint([]byte(w.Checkpoint), keys)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	small, large := c, now
+	if small.Size > large.Size {
+		small, large = large, small
+	}
+	switch {
+	case c.Origin != now.Origin:
+		return Checkpoint{}, fmt.Errorf("it is one of %q", c.Origin)
+	case c.Size == now.Size && c.Root != now.Root:
+		return Checkpoint{}, fmt.Errorf("%w of %d lines", ErrFork, now.Size)
+	}
+	return c, checkConsistency(small, large, w.Hashes)
 }
 
 // loadWitnessed reads the file, unless what it says is known. It is only there to

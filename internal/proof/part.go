@@ -50,6 +50,9 @@ func (p *Part) Add(index uint64, line []byte) {
 	p.runs = append(p.runs, audit.IndexRange{From: index, To: index + 1})
 }
 
+// Lines returns how many lines were added.
+func (p *Part) Lines() uint64 { return p.lines }
+
 // Ranges returns the indexes of the lines as ranges, sorted.
 func (p *Part) Ranges() []audit.IndexRange { return mergeRanges(slices.Clone(p.runs)) }
 

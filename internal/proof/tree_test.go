@@ -1,6 +1,9 @@
 package proof_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -164,3 +167,27 @@ func TestTreeRefusesSizes(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func third[T, U any](_ T, _ U, err error) error { return err }
+
+// firstFormat is the file of a tree as it was before blocks had finders.
+func firstFormat() []byte {
+	head := []byte("SVATRE\x01\x00")
+	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, crc32.MakeTable(crc32.Castagnoli)))
+	return append(head, make([]byte, 36*3)...)
+}
+
+// TestTreeOfFirstFormat opens a tree of the format before: it is made again.
+func TestTreeOfFirstFormat(t *testing.T) {
+	s := newServer(t, 1000)
+	want := s.checkpoint(t, acme, 1000)
+	check(t, s.notary.Close())
+	whole, err := vfs.ReadFile(s.fs, dir+"/proof/acme/tree")
+	check(t, err)
+	check(t, vfs.WriteFile(s.fs, dir+"/proof/acme/tree", firstFormat()))
+	s = serve(t, s.memLog, s.fs)
+	if got := s.checkpoint(t, acme, 1000); !bytes.Equal(got, want) {
+		t.Errorf("checkpoint %q, want %q", got, want)
+	}
+	if got, err := vfs.ReadFile(s.fs, dir+"/proof/acme/tree"); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("the file has %d bytes, want %d, %v", len(got), len(whole), err)
+	}
+}

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,9 @@ type VerifyOptions struct {
 	// Anchors, if not nil, has checkpoints from earlier among its files, all of
 	// which the log must continue ([Anchor]).
 	Anchors fs.FS
-	// Witnesses, each, must have cosigned the checkpoint that is verified, or the
-	// one of Against; of a data directory, the one that is kept as cosigned.
+	// Witnesses, each, must have cosigned the checkpoint that is verified, the one
+	// of Against, or the one that the manifest or the data directory has as
+	// cosigned.
 	Witnesses []*WitnessKey
 	// Ranges is how the log was divided for the proofs of trails, as in
 	// [Options].
@@ -39,7 +41,8 @@ type VerifyOptions struct {
 }
 
 // VerifyExport verifies an export, the manifest of which is the file of that
-// name in fsys. Its signature stands beside it; files and proofs may be
+// name in fsys. Its signature stands beside it, but for an export of everything
+// that the command line made; files and proofs may be
 // anywhere in fsys, by their names or renamed, files of lines also decompressed
 // by their names without .gz or .zst. An error is one of reading or of ctx; what
 // is wrong with the export is in the report.
@@ -76,9 +79,11 @@ type exportVerifier struct {
 	report Report
 
 	manifest *Manifest
+	unsigned bool // the manifest is anybody's; its checkpoint is not
 	tree     Checkpoint
 	against  *Checkpoint
 	anchors  []anchor
+	cosigned []byte   // the note that witnesses saw, nil if the manifest has none
 	cuts     []uint64 // sizes whose roots are needed, sorted
 	files    *fileIndex
 	ranges   []audit.IndexRange // of the records that were verified
@@ -138,7 +143,7 @@ func (v *exportVerifier) run() error {
 	if err := v.anchored(); err != nil {
 		return err
 	}
-	seen, err := witnessed(v.VerifyOptions, []byte(v.manifest.Checkpoint), v.Against)
+	seen, err := witnessed(v.VerifyOptions, []byte(v.manifest.Checkpoint), v.cosigned, v.Against)
 	if err != nil {
 		return err
 	}
@@ -154,6 +159,9 @@ func (v *exportVerifier) readManifest() error {
 	}
 	name := v.name + SignatureSuffix
 	signature, err := readLimited(v.fs, name, maxNote)
+	if errors.Is(err, fs.ErrNotExist) {
+		return v.takeUnsigned(text, name)
+	}
 	if err != nil {
 		return missing(err, Unverifiable, name)
 	}
@@ -175,6 +183,22 @@ func (v *exportVerifier) checkManifest(text, signature []byte) (err error) {
 	return nil
 }
 
+// takeUnsigned decodes a manifest without a signature. No job of a server made it,
+// or it would have one. Nothing that it says is believed; but if its files have all
+// lines of a checkpoint that is signed, it does not matter who wrote it.
+func (v *exportVerifier) takeUnsigned(text []byte, signature string) error {
+	m, err := decodeManifest(text)
+	if err != nil || m.ExportID != "" || m.Checkpoint == "" || m.Format != audit.FormatJSONL {
+		f := faultf(Unverifiable, signature, "it is missing")
+		if !bytes.Contains(text, []byte(`"export_id"`)) {
+			f.Message += "; what the command line exports can be verified if it is everything, as jsonl"
+		}
+		return f
+	}
+	v.manifest, v.unsigned = m, true
+	return nil
+}
+
 // openCheckpoints reads the checkpoint of the manifest, and the earlier one.
 func (v *exportVerifier) openCheckpoints() error {
 	var err error
@@ -182,6 +206,11 @@ func (v *exportVerifier) openCheckpoints() error {
 		return noteFault(v.name, err)
 	}
 	v.report.Size, v.report.Root = v.tree.Size, v.tree.Root.String()
+	if v.unsigned {
+		v.report.Origin = v.tree.Origin
+		v.report.Notes = append(v.report.Notes,
+			"the manifest is not signed, as the command line made it: only what is said of the events is proved")
+	}
 	switch {
 	case v.tree.Origin != v.report.Origin:
 		return faultf(Tampered, v.name, "its checkpoint is one of %q, it is signed by %q",
@@ -192,6 +221,9 @@ func (v *exportVerifier) openCheckpoints() error {
 	case v.tree.Size != v.manifest.AsOf:
 		return faultf(Tampered, v.name, "its as_of is %d, its checkpoint has %d", v.manifest.AsOf, v.tree.Size)
 	}
+	if err := v.openWitnessed(); err != nil {
+		return err
+	}
 	if v.against, err = openAgainst(v.VerifyOptions, v.tree); err != nil {
 		return err
 	}
@@ -199,6 +231,31 @@ func (v *exportVerifier) openCheckpoints() error {
 		v.cuts = append(v.cuts, v.against.Size)
 	}
 	return v.openAnchors()
+}
+
+// openWitnessed compares the checkpoint that the manifest has from witnesses with
+// its own.
+func (v *exportVerifier) openWitnessed() error {
+	w := v.manifest.Witnessed
+	if w == nil {
+		return nil
+	}
+	var unknown *note.UnverifiedNoteError
+	c, err := w.open(v.tree, v.Keys)
+	switch {
+	case errors.Is(err, ErrFork):
+		return faultf(Forked, v.name, "the checkpoint that witnesses saw has another root with the same %d lines", v.tree.Size)
+	case errors.As(err, &unknown):
+		return faultf(Unverifiable, v.name, "none of the keys at hand signed the checkpoint that witnesses saw")
+	case err != nil:
+		return faultf(Tampered, v.name, "the checkpoint that witnesses saw: %v", err)
+	}
+	v.cosigned = []byte(w.Checkpoint)
+	if len(v.Witnesses) == 0 {
+		v.report.Notes = append(v.report.Notes,
+			fmt.Sprintf("its checkpoint of %d events has cosignatures, which --witness-key verifies", c.Size))
+	}
+	return nil
 }
 
 // openAnchors reads the anchored checkpoints. Those behind the export are those

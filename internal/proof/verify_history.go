@@ -59,7 +59,13 @@ func (v *exportVerifier) whole() error {
 	present := mergeRanges(slices.Clone(v.ranges))
 	all := audit.IndexRange{To: v.tree.Size}
 	v.report.Whole = v.tree.Size == 0 || len(present) == 1 && present[0] == all
-	if v.report.Whole || !v.manifest.isWhole() {
+	if v.report.Whole {
+		return nil
+	}
+	if v.unsigned && (!v.manifest.isWhole() || len(v.manifest.Pruned) > 0) {
+		return faultf(Unverifiable, v.name, "it is not signed, and it does not have every event")
+	}
+	if !v.manifest.isWhole() {
 		return nil
 	}
 	end = 0
@@ -144,8 +150,11 @@ func consistent(p *Consistency, old, now Checkpoint) error {
 // proved returns what follows from an OK.
 func (v *exportVerifier) proved() []string {
 	m := v.manifest
-	list := []string{fmt.Sprintf("%s signed this manifest and the tree of the log's first %d events.",
-		v.report.Origin, v.tree.Size)}
+	what := "this manifest and the tree"
+	if v.unsigned {
+		what = "the tree"
+	}
+	list := []string{fmt.Sprintf("%s signed %s of the log's first %d events.", v.report.Origin, what, v.tree.Size)}
 	switch {
 	case m.Format != audit.FormatJSONL:
 		list = append(list, fmt.Sprintf("The %d files are those that were exported, byte for byte. That their "+

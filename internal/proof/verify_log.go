@@ -8,16 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
 // VerifyLog verifies the log of a tenant, which has size lines, by the
 // checkpoint below the data directory dir: it reads every line. The tree's file
-// there is not trusted; it only helps to say where the fault is, to a block of
-// 256 lines. A [*Fault] that the log yields is the result; so is
+// there is not trusted; it only helps to say where the fault is: which line was
+// changed, or in which block of 256 lines there are more. A [*Fault] that the log yields is the result; so is
 // [audit.CodeDataDamaged]. Other errors are those of reading or of ctx.
 func VerifyLog(ctx context.Context, fsys vfs.FS, dir string, tenant audit.TenantID, log Log, size uint64,
 	o VerifyOptions) (Report, error) {
@@ -48,7 +46,7 @@ type logVerifier struct {
 	cosigned []byte      // the note that is kept as cosigned, nil if none is
 	check    anchorCheck // with both, as lines come
 	blocks   *blockFile  // nil if there is none
-	odd      *uint64     // the first block that is not as in blocks
+	odd      *oddBlock   // the first block that is not as in blocks
 	fold     folder
 	ranges   *rangeVerifier
 }
@@ -105,15 +103,26 @@ func (v *logVerifier) openCheckpoint(size uint64) error {
 // lines reads all lines below the checkpoint.
 func (v *logVerifier) lines() error {
 	leaves := make([]Hash, 0, blockSize)
+	var pair leafPair
 	index := uint64(0)
+	hash := func() {
+		at := index - uint64(pair.n)
+		pair.take(func(line []byte, leaf *Hash) {
+			leaves = append(leaves, *leaf)
+			v.ranges.add(at, line, leaf)
+			at++
+		})
+	}
 	v.ranges = newRangeVerifier(v.Ranges)
 	for line, err := range v.log.Lines(v.ctx, v.tenant, 0, v.tree.Size) {
 		if err != nil {
 			return err
 		}
-		leaves = append(leaves, tlog.RecordHash(line))
-		v.ranges.add(index, line, &leaves[len(leaves)-1])
-		if index++; len(leaves) == blockSize {
+		pair.add(line)
+		if index++; index%2 == 1 {
+			continue // a block has an even number
+		}
+		if hash(); len(leaves) == blockSize {
 			v.block(index, leaves)
 			leaves = leaves[:0]
 		}
@@ -121,6 +130,7 @@ func (v *logVerifier) lines() error {
 			v.Progress(int64(index), int64(v.tree.Size))
 		}
 	}
+	hash()
 	v.block(index, leaves)
 	if v.report.Records = index; index != v.tree.Size {
 		return faultf(Incomplete, "", "the log yields %d of %d lines", index, v.tree.Size)
@@ -144,12 +154,33 @@ func (v *logVerifier) block(to uint64, leaves []Hash) {
 	if v.blocks == nil || v.odd != nil {
 		return
 	}
-	_ = v.blocks.read(from/blockSize, 1, func(block uint64, h Hash, ok bool) error {
-		if ok && h != root {
-			v.odd = &block
+	_ = v.blocks.read(from/blockSize, 1, func(_ uint64, b block, ok bool) error {
+		if ok && b.root != root {
+			found := newFinder(leaves)
+			place, only := b.finder.changed(&found)
+			v.odd = &oddBlock{from, place, only}
 		}
 		return nil
 	})
+}
+
+// oddBlock is a block of which the file of the tree knows other lines.
+type oddBlock struct {
+	from  uint64 // its first index
+	place uint64 // in it of the line that was changed
+	only  bool   // that is the only one
+}
+
+// blame names the lines to a fault.
+func (b *oddBlock) blame(f *Fault) {
+	index := b.from
+	if b.only {
+		index += b.place
+		f.Message += fmt.Sprintf("; by the file of the tree it is the one with the index %d that was changed", index)
+	} else {
+		f.Message += fmt.Sprintf("; by the file of the tree several of the indexes %d to %d were changed", index, index+blockSize-1)
+	}
+	f.Index = &index
 }
 
 // roots compares the roots of the lines with those of the checkpoints.
@@ -161,9 +192,7 @@ func (v *logVerifier) roots(size uint64) error {
 	if root != v.tree.Root {
 		f := faultf(Tampered, "", "the first %d lines are not those that were signed", v.tree.Size)
 		if v.odd != nil {
-			from := *v.odd * blockSize
-			f.Index = &from
-			f.Message += fmt.Sprintf("; the first fault is among the indexes %d to %d", from, from+blockSize-1)
+			v.odd.blame(f)
 		}
 		return f
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"testing"
 
 	"golang.org/x/mod/sumdb/note"
@@ -20,7 +21,7 @@ func TestVerifyLog(t *testing.T) {
 		has    uint64 // lines
 		opts   func(s *server, o *proof.VerifyOptions)
 		want   proof.Verdict
-		block  uint64 // whose first index is named; 0 for none
+		index  uint64 // that is named; 0 for none
 	}{
 		"honest":               {want: proof.OK},
 		"honest, more to come": {change: func(s *server) { s.append(acme, 10) }, has: size + 10, want: proof.OK},
@@ -30,7 +31,21 @@ func TestVerifyLog(t *testing.T) {
 		"honest, against nothing": {opts: func(s *server, o *proof.VerifyOptions) {
 			o.Against = s.checkpoint(t, acme, 0)
 		}, want: proof.OK},
-		"a line changed":   {change: func(s *server) { changed(s.memLog, 700) }, want: proof.Tampered, block: 512},
+		"a line changed": {change: func(s *server) { changed(s.memLog, 700) }, want: proof.Tampered, index: 700},
+		"two lines of a block changed": {change: func(s *server) {
+			changed(s.memLog, 700)
+			changed(s.memLog, 600)
+		}, want: proof.Tampered, index: 512},
+		"two lines changed": {change: func(s *server) {
+			changed(s.memLog, 700)
+			changed(s.memLog, 1100)
+		}, want: proof.Tampered, index: 700},
+		"two lines exchanged": {change: func(s *server) {
+			s.lines[acme][700], s.lines[acme][701] = s.lines[acme][701], s.lines[acme][700]
+		}, want: proof.Tampered, index: 512},
+		"a line removed": {change: func(s *server) {
+			s.lines[acme] = append(slices.Delete(s.lines[acme], 700, 701), line(acme, 9))
+		}, want: proof.Tampered, index: 512},
 		"the last changed": {change: func(s *server) { changed(s.memLog, 1499) }, want: proof.Tampered},
 		"the end cut off":  {has: size - 1, want: proof.RolledBack},
 		"no checkpoint": {change: func(s *server) {
@@ -43,6 +58,9 @@ func TestVerifyLog(t *testing.T) {
 			check(t, s.fs.Remove(dir+"/proof/acme/tree"))
 			changed(s.memLog, 3)
 		}, want: proof.Tampered},
+		"a tree of the format before": {change: func(s *server) {
+			check(t, vfs.WriteFile(s.fs, dir+"/proof/acme/tree", firstFormat()))
+		}, want: proof.OK},
 		"another tree": {change: func(s *server) {
 			check(t, vfs.WriteFile(s.fs, dir+"/proof/acme/tree", []byte("not a tree")))
 		}, want: proof.OK},
@@ -82,8 +100,8 @@ func TestVerifyLog(t *testing.T) {
 			if err != nil || r.Verdict != tc.want || (r.Fault == nil) != ok || r.Whole != ok {
 				t.Fatalf("%+v, fault %v, error %v, want %s", r, r.Fault, err, tc.want)
 			}
-			if tc.block > 0 && (r.Fault.Index == nil || *r.Fault.Index != tc.block) {
-				t.Errorf("fault %+v, want the block of %d", r.Fault, tc.block)
+			if tc.index > 0 && (r.Fault.Index == nil || *r.Fault.Index != tc.index) {
+				t.Errorf("fault %+v, want index %d", r.Fault, tc.index)
 			}
 		})
 	}

@@ -96,15 +96,15 @@ func (v *view) subtree(from, to uint64) (Hash, error) {
 // trusted but computed from the lines.
 func (v *view) blockRange(first, count uint64) ([]Hash, error) {
 	hashes := make([]Hash, 0, count)
-	err := v.file.read(first, count, func(block uint64, h Hash, ok bool) error {
+	err := v.file.read(first, count, func(number uint64, b block, ok bool) error {
 		if !ok {
-			leaves, err := v.tree.leaves(v.ctx, block)
+			leaves, err := v.tree.leaves(v.ctx, number)
 			if err != nil {
 				return err
 			}
-			h = fold(leaves)
+			b.root = fold(leaves)
 		}
-		hashes = append(hashes, h)
+		hashes = append(hashes, b.root)
 		return nil
 	})
 	return hashes, err
