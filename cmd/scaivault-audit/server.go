@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,8 +20,6 @@ import (
 	"github.com/scaivault/audit/internal/sink"
 	"github.com/scaivault/audit/internal/source"
 	"github.com/scaivault/audit/internal/store"
-	"github.com/scaivault/audit/internal/ui"
-	"github.com/scaivault/audit/internal/vfs"
 )
 
 const (
@@ -40,6 +35,7 @@ const (
 // opened.
 type server struct {
 	config   *serveCommand
+	clock    func() time.Time
 	logger   *slog.Logger
 	store    *store.Store
 	evidence *evidence
@@ -52,98 +48,7 @@ type server struct {
 	watch    watch
 	sinks    *sink.Manager
 	http     *http.Server
-}
-
-// openServer opens the data directory and puts the parts together.
-func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*server, error) {
-	disk := vfs.OS{}
-	if err := private(disk, c.Data); err != nil {
-		return nil, err
-	}
-	s := &server{config: c, logger: logger}
-	var err error
-	if s.tokens, err = auth.OpenTokens(disk, c.Data, clock); err != nil {
-		return nil, err
-	}
-	if s.tenants, err = auth.OpenTenants(disk, c.Data, clock); err != nil {
-		return nil, err
-	}
-	authenticator, err := auth.New(auth.Config{
-		Tokens: s.tokens, Tenants: s.tenants, Clock: clock,
-		Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL,
-	})
-	if err != nil {
-		return nil, usageError{err}
-	}
-	login, err := c.loginSettings.open(c.Issuer)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	s.warn()
-	key, err := cursorKey(disk, filepath.Join(c.Data, "cursor.key"))
-	if err != nil {
-		return nil, err
-	}
-	credentials, err := c.secretSettings.open(disk, c.Data, clock)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	s.store, err = store.Open(disk, filepath.Join(c.Data, "log"), store.Options{
-		Clock: clock, Logger: logger,
-		SealEvents: c.SealEvents, SealAfter: c.SealAfter, TailEvents: c.TailEvents,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if s.evidence, err = openEvidence(disk, c, s.store, clock, logger); err != nil {
-		return nil, errors.Join(err, s.store.Close())
-	}
-	s.anchors, s.cosigns = c.anchoring(s.evidence, credentials), c.cosigning(s.evidence)
-	s.exports, err = export.Open(disk, c.Data, export.Options{
-		Log: s.store, Secrets: credentials, Open: c.buckets(logger).open,
-		Evidence: exportEvidence{s.evidence}, Clock: clock, Logger: logger, Workers: c.ExportWorkers,
-	})
-	if err != nil {
-		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
-	}
-	if s.vault, err = c.vaultSettings.open(disk, c.Data, s.store, clock, logger); err != nil {
-		return nil, errors.Join(err, s.evidence.Close(), s.store.Close())
-	}
-	if s.sinks, err = c.openSinks(disk, s.store, credentials, clock, logger); err != nil {
-		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
-	}
-	if s.watch, err = c.expectSettings.open(disk, c.Data, s.store, clock, logger); err != nil {
-		return nil, errors.Join(err, s.vault.Close(), s.evidence.Close(), s.store.Close())
-	}
-	drain := make(chan struct{})
-	routes := api.New(api.Config{
-		Log:        s.watch,
-		Vault:      s.vault,
-		OTLP:       source.DecodeOTLP,
-		Exports:    s.exports,
-		Sinks:      s.sinks,
-		Evidence:   s.evidence,
-		Auth:       authenticator,
-		Tenants:    s.tenants,
-		CursorKey:  key,
-		Clock:      clock,
-		Logger:     logger,
-		Version:    build(),
-		QueryRate:  c.RateLimitQueries,
-		ExportRate: c.RateLimitExports,
-		AnyFuture:  c.AllowFuture,
-		Drain:      drain,
-		Checks:     s.checks(),
-	})
-	pages := ui.New(ui.Config{
-		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: authenticator, Login: login, CursorKey: key,
-		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
-		Sinks: s.sinks, Sources: pageSources{s.vault, c.VaultSocket},
-		Clock: clock, Logger: logger, Version: build().Version, Drain: drain,
-	})
-	s.http = api.NewHTTPServer(site(routes, pages), logger)
-	s.http.RegisterOnShutdown(func() { close(drain) })
-	return s, nil
+	closers  []func() error // of what is open, in that order
 }
 
 // checks returns what health says something about.
@@ -167,36 +72,6 @@ func (s *server) warn() {
 	if err := errors.Join(tokens, tenants); err != nil {
 		s.logger.Error("tokens or tenants cannot be read", "error", err)
 	}
-}
-
-// private makes the data directory if there is none, and closes one that others
-// can read: it holds who touched which secret.
-func private(disk vfs.FS, dir string) error {
-	if err := disk.MkdirAll(dir); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	return nil
-}
-
-// cursorKey reads the key that seals cursors, and makes one at the first start.
-func cursorKey(disk vfs.FS, name string) (key audit.CursorKey, err error) {
-	b, err := vfs.ReadFile(disk, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		rand.Read(key[:]) // never fails
-		return key, vfs.WriteNew(disk, name, key[:])
-	}
-	if err == nil && len(b) != len(key) {
-		err = fmt.Errorf("%d bytes, want %d; remove the file to have a new key, which ends page walks under way",
-			len(b), len(key))
-	}
-	if err != nil {
-		return key, fmt.Errorf("cursor key %s: %w", name, err)
-	}
-	copy(key[:], b)
-	return key, nil
 }
 
 // serve answers requests until ctx ends, then finishes those in flight and
@@ -276,9 +151,14 @@ func (s *server) listen() (net.Listener, string, error) {
 	return tls.NewListener(listener, config), "https://" + listener.Addr().String(), nil
 }
 
-// close closes evidence and store and writes when tokens were last used.
+// close closes what is open, the last one first; when tokens were last used is
+// written.
 func (s *server) close() error {
-	return errors.Join(s.tokens.Flush(), s.vault.Close(), s.watch.producers.Close(), s.evidence.Close(), s.store.Close())
+	var errs []error
+	for _, close := range slices.Backward(s.closers) {
+		errs = append(errs, close())
+	}
+	return errors.Join(errs...)
 }
 
 // recordTokens puts tokens that were made or revoked into the log, until ctx
