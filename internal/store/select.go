@@ -47,12 +47,12 @@ func (p *plan) candidates(b block, n int) []uint16 {
 				rows = append(rows, uint16(i))
 			}
 		}
+	case success != nil && (!*success || len(sets) == 0): // failures are few
+		rows, success = b.outcomes(nil, lo, hi, *success), nil
 	case len(sets) > 0:
 		p.codes = b.codes(sets[0].col, p.codes)
 		rows = sets[0].find(p.codes, lo, hi)
 		sets = sets[1:]
-	case success != nil:
-		rows, success = b.outcomes(nil, lo, hi, *success), nil
 	default:
 		rows = make([]uint16, hi-lo)
 		for i := range rows {
