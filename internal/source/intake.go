@@ -341,23 +341,11 @@ const giveUpInterval = 250 * time.Millisecond
 
 // Run gives up requests in their time, until ctx ends.
 func (i *Intake) Run(ctx context.Context) {
-	tick := time.NewTicker(giveUpInterval)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	repeat(ctx, giveUpInterval, i.options.Logger, "requests that were not answered are not yet in the log", func(ctx context.Context) error {
 		i.space.look()
 		i.options.Originals.Look()
-		err := i.GiveUp(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			i.options.Logger.Error("requests that were not answered are not yet in the log", "error", err)
-		}
-		failing = err != nil
-	}
+		return i.GiveUp(ctx)
+	})
 }
 
 // Health returns why no requests are taken until a restart, or nil.

@@ -249,21 +249,7 @@ func (p *Producers) tell(ctx context.Context, t *producers) error {
 
 // Run looks for gaps until ctx ends.
 func (p *Producers) Run(ctx context.Context) {
-	tick := time.NewTicker(checkInterval)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := p.Check(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			p.options.Logger.Error("gaps of producers are not yet in the log", "error", err)
-		}
-		failing = err != nil
-	}
+	repeat(ctx, checkInterval, p.options.Logger, "gaps of producers are not yet in the log", p.Check)
 }
 
 // Close notes how far the logs were read.

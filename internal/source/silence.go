@@ -178,19 +178,5 @@ const checkInterval = time.Second
 
 // Run looks for silence until ctx ends.
 func (s *Silences) Run(ctx context.Context) {
-	tick := time.NewTicker(checkInterval)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := s.Check(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			s.logger.Error("a silent source is not yet in the log", "error", err)
-		}
-		failing = err != nil
-	}
+	repeat(ctx, checkInterval, s.logger, "a silent source is not yet in the log", s.Check)
 }
