@@ -56,10 +56,9 @@ type journalFile struct {
 
 // group is what one sync makes durable.
 type group struct {
+	pending
 	file  *journalFile
 	frame []byte // room for its header, then records
-	done  chan struct{}
-	err   error // set before done is closed
 }
 
 // wait returns nil once the group is durable. A nil group is.
@@ -67,9 +66,20 @@ func (g *group) wait(ctx context.Context) error {
 	if g == nil {
 		return nil
 	}
+	return g.pending.wait(ctx)
+}
+
+// pending is a sync that is to come.
+type pending struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// wait returns nil once the sync is done.
+func (p *pending) wait(ctx context.Context) error {
 	select {
-	case <-g.done:
-		return g.err
+	case <-p.done:
+		return p.err
 	case <-ctx.Done():
 		return audit.Errorf(audit.CodeUnavailable, "the disk did not answer in time; the line may or may not be kept")
 	}
@@ -152,7 +162,7 @@ func (j *journal) group() *group {
 			f = &journalFile{id: f.id + 1}
 			j.files = append(j.files, f)
 		}
-		j.open = &group{file: f, frame: append(j.spare[:0], make([]byte, frame.Header)...), done: make(chan struct{})}
+		j.open = &group{pending: pending{done: make(chan struct{})}, file: f, frame: append(j.spare[:0], make([]byte, frame.Header)...)}
 		j.last, j.spare = j.open, nil
 	}
 	return j.open

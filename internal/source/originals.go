@@ -69,10 +69,9 @@ type original struct {
 
 // originalGroup is what one sync makes durable.
 type originalGroup struct {
+	pending
 	lines []original
 	bytes int
-	done  chan struct{}
-	err   error // set before done is closed
 }
 
 const (
@@ -130,7 +129,7 @@ func (o *Originals) keep(tenant audit.TenantID, e *entry, text []byte, packed bo
 		o.logger.Warn("the disk is slow: the original of a vault line is not kept", "waiting_bytes", o.open.bytes)
 		return
 	case o.open == nil:
-		o.open = &originalGroup{done: make(chan struct{})}
+		o.open = &originalGroup{pending: pending{done: make(chan struct{})}}
 		o.last = o.open
 	}
 	o.open.lines = append(o.open.lines, original{tenant, e.sum, e.size, bytes.Clone(text), packed})
@@ -153,12 +152,7 @@ func (o *Originals) wait(ctx context.Context) error {
 	if g == nil || err != nil {
 		return err
 	}
-	select {
-	case <-g.done:
-		return g.err
-	case <-ctx.Done():
-		return audit.Errorf(audit.CodeUnavailable, "the disk did not answer in time; the line may or may not be kept")
-	}
+	return g.wait(ctx)
 }
 
 // run writes groups until Close.
