@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,18 +31,22 @@ var exportForms = []struct {
 }
 
 // measureExports measures exports of the first tenant's log into a directory,
-// and what else the process does beside one.
+// and what else the process does beside one. Both append events: it works on a
+// copy of the log.
 func (b *bench) measureExports(about *subjects) (err error) {
-	s, err := b.open(b.logDir(), about.to.Std)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	dir, err := os.MkdirTemp(b.dir, "export-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := copyLog(filepath.Join(dir, "log"), b.logDir()); err != nil {
+		return fmt.Errorf("copy the log: %w", err)
+	}
+	s, err := b.open(filepath.Join(dir, "log"), about.to.Std)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
 	x, err := b.openExports(s, about.tenant, dir)
 	if err != nil {
 		return err
@@ -61,8 +66,34 @@ func (b *bench) measureExports(about *subjects) (err error) {
 		b.report.Exports = append(b.report.Exports, row)
 		bar.add(1)
 	}
-	b.report.Beside, err = b.measureBeside(about, x, b.report.Exports[0])
+	b.report.Beside, err = b.measureBeside(about, x)
 	return err
+}
+
+// copyLog copies a log that is closed. Segments never change: they get a second
+// name where the file system lets them.
+func copyLog(to, from string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			return os.Mkdir(at, 0o700)
+		case filepath.Ext(name) == ".seg" && os.Link(name, at) == nil:
+			return nil
+		}
+		text, err := os.ReadFile(name) // of at most a segment's size
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(at, text, 0o600)
+	})
 }
 
 func directoryRequest(f audit.ExportFormat, c audit.Compression) audit.ExportRequest {
@@ -73,6 +104,7 @@ func directoryRequest(f audit.ExportFormat, c audit.Compression) audit.ExportReq
 // benchExports makes exports of one log as a server does, evidence included.
 type benchExports struct {
 	tenant   audit.TenantID
+	log      *store.Store
 	dir      string // of the jobs and of what they write
 	evidence *evidence
 	options  export.Options
@@ -94,18 +126,10 @@ func (b *bench) openExports(s *store.Store, tenant audit.TenantID, dir string) (
 		return nil, errors.Join(fmt.Errorf("sign the log: %w", err), e.Close())
 	}
 	server := serveCommand{ExportDir: []string{allowed}, Dev: true}
-	return &benchExports{tenant: tenant, dir: dir, evidence: e, options: export.Options{
-		Log: unchanged{s}, Open: server.buckets(b.logger).open, Evidence: exportEvidence{e},
+	return &benchExports{tenant: tenant, log: s, dir: dir, evidence: e, options: export.Options{
+		Log: s, Open: server.buckets(b.logger).open, Evidence: exportEvidence{e},
 		Clock: b.p.now, Logger: b.logger, Workers: 1,
 	}}, nil
-}
-
-// unchanged is a log that takes no events: one that is measured stays as it is.
-type unchanged struct{ *store.Store }
-
-// Append forgets the events.
-func (unchanged) Append(context.Context, audit.TenantID, audit.Batch) (audit.Receipt, error) {
-	return audit.Receipt{}, nil
 }
 
 // measure measures one export, from the request to the last object, and removes
@@ -127,6 +151,17 @@ func (x *benchExports) measure(ctx context.Context, r audit.ExportRequest) (expo
 	row.Events, row.FileBytes = int(e.RecordCount), e.SizeBytes
 	row.Seconds, row.CPU = wall.Seconds(), cpu.Seconds()
 	return row, os.RemoveAll(filepath.Join(x.dir, "out", string(x.tenant)))
+}
+
+// runFor runs an export as lines until it has ended or the time is over.
+func (x *benchExports) runFor(ctx context.Context, d time.Duration) error {
+	some, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	_, err := x.run(some, directoryRequest(audit.FormatJSONL, audit.CompressionNone))
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 // run makes one export and returns it when it is settled.

@@ -99,8 +99,4 @@ type besideRow struct {
 	Alone  float64 `json:"alone_per_second"`
 	Beside float64 `json:"beside_per_second"`
 	Ratio  float64 `json:"ratio"`
-	// The processor's time of a turn, that of the export taken off: where others
-	// want the processors too, it says more than the ratio.
-	AloneCPU  float64 `json:"alone_cpu_ms"`
-	BesideCPU float64 `json:"beside_cpu_ms"`
 }

@@ -39,6 +39,9 @@ type Log interface {
 	Scan(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[*audit.Record, error]
 	// ScanLines is Scan for who wants canonical lines only.
 	ScanLines(ctx context.Context, tenant audit.TenantID, q audit.Query) iter.Seq2[audit.Line, error]
+	// Callers returns how many callers wait for an append or an answer of the
+	// log at the moment.
+	Callers() int
 }
 
 // Secrets has the credentials of destinations.

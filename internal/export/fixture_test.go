@@ -31,6 +31,7 @@ type sliceLog struct {
 	mu      sync.Mutex
 	records map[audit.TenantID][]audit.Record
 	fail    func() error // of Scan, before each record; nil never fails
+	callers int          // that wait for it
 }
 
 func newLog() *sliceLog { return &sliceLog{records: make(map[audit.TenantID][]audit.Record)} }
@@ -74,6 +75,8 @@ func (l *sliceLog) Size(tenant audit.TenantID) uint64 {
 	defer l.mu.Unlock()
 	return uint64(len(l.records[tenant]))
 }
+
+func (l *sliceLog) Callers() int { return l.callers }
 
 func (l *sliceLog) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error) {
 	size := l.Size(tenant)

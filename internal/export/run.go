@@ -120,6 +120,7 @@ type writing struct {
 	manager *Manager
 	job     *job
 	bucket  blob.Bucket
+	pace    pace
 
 	file    *PartWriter // nil between two files
 	proof   PartProof   // of file; nil if it has none
@@ -133,6 +134,7 @@ type writing struct {
 func (w *writing) records(ctx context.Context, d *document) error {
 	defer w.discard()
 	w.written = d.Export.RecordCount
+	w.pace = newPace(w.manager)
 	each := w.rows
 	if d.Export.Format == audit.FormatJSONL {
 		each = w.lines
@@ -201,6 +203,11 @@ func (w *writing) added(ctx context.Context, at position) error {
 	w.written++
 	w.inFile++
 	w.job.active.records.Store(w.written)
+	if w.written%paceRecords == 0 {
+		if err := w.pace.giveWay(ctx); err != nil {
+			return err
+		}
+	}
 	if w.file.Full() || w.proof != nil && w.inFile == maxProved {
 		return w.endFile(ctx)
 	}

@@ -26,7 +26,7 @@ const (
 func (s *Store) Lines(ctx context.Context, tenant audit.TenantID, from, to uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		l := s.reader(tenant)
-		v := l.read(&audit.Filter{}, to)
+		v := l.view(&audit.Filter{}, to)
 		defer v.close()
 		w := lineWalk{ctx: ctx, yield: yield, next: from, recent: l.recentFrom(from)}
 		if err := w.view(v); err != nil && !w.ended {

@@ -68,7 +68,7 @@ func (s *Store) scan(ctx context.Context, tenant audit.TenantID, q audit.Query, 
 	if q.After != nil {
 		size = q.After.Size
 	}
-	v := s.reader(tenant).read(&q.Filter, size)
+	v := s.reader(tenant).view(&q.Filter, size)
 	defer v.close()
 	if err := v.intact(); err != nil {
 		return err

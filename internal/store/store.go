@@ -101,6 +101,7 @@ type Store struct {
 
 	unsealed atomic.Int64 // rows in the tails of all logs
 	recent   atomic.Int64 // bytes of the recent lines of all logs
+	callers  atomic.Int64 // that wait for an append or an answer
 
 	mu   sync.RWMutex // guards logs; never held during I/O
 	logs map[audit.TenantID]*tenantLog
@@ -178,6 +179,8 @@ func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch
 		return audit.Receipt{}, audit.Errorf(audit.CodePayloadTooLarge,
 			"%d events in a batch; want at most %d", len(b.Events), audit.MaxBatch)
 	}
+	s.callers.Add(1)
+	defer s.callers.Add(-1)
 	now := s.opts.Clock()
 	if err := s.space.check(now); err != nil {
 		return audit.Receipt{}, err
@@ -202,6 +205,11 @@ func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch
 	}
 	return receipt, nil
 }
+
+// Callers returns how many callers wait for an append or for an answer at the
+// moment, [Store.Scan], [Store.ScanLines] and [Store.Lines] not counted: long
+// work can give way to them.
+func (s *Store) Callers() int { return int(s.callers.Load()) }
 
 // Size returns the number of indexes that the tenant's log has given to
 // durable events.

@@ -20,6 +20,7 @@ type tenantLog struct {
 	full   chan struct{} // told when a tail is full and durable
 
 	unsealed *atomic.Int64 // rows in the tails of all logs
+	callers  *atomic.Int64 // see [Store.Callers]
 
 	mu       sync.RWMutex // guards all below; held while a batch is staged, never during I/O
 	segments []*segment
@@ -42,7 +43,8 @@ const maxUnsealed = 4
 func (s *Store) newLog(tenant audit.TenantID, lost uint64) *tenantLog {
 	l := &tenantLog{
 		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents, full: s.full, unsealed: &s.unsealed,
-		tails: []*tail{newTail(s.opts.Origin, lost)}, keys: newKeyring(),
+		callers: &s.callers,
+		tails:   []*tail{newTail(s.opts.Origin, lost)}, keys: newKeyring(),
 		recent: recent{held: &s.recent},
 	}
 	if lost > 0 {

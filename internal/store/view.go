@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"sync/atomic"
 
 	"github.com/scaivault/audit"
 )
@@ -13,14 +14,23 @@ type view struct {
 	parts   []*plan
 	size    uint64 // first index beyond the view
 	damaged []audit.IndexRange
+	callers *atomic.Int64 // counts the view while somebody waits for it; nil if nobody does
 }
 
 // everything is the size of a view that is not bounded.
 const everything = math.MaxUint64
 
-// read returns a view of the durable rows whose index is below size, and how
-// to find those that the filter selects. Parts without any are left out.
+// read is view for an answer that somebody waits for.
 func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
+	l.callers.Add(1)
+	v := l.view(f, size)
+	v.callers = l.callers
+	return v
+}
+
+// view returns a view of the durable rows whose index is below size, and how
+// to find those that the filter selects. Parts without any are left out.
+func (l *tenantLog) view(f *audit.Filter, size uint64) *view {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	v := &view{size: min(size, l.end()), damaged: l.damaged}
@@ -48,6 +58,9 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 // close ends the view: nothing that its parts returned may be used any more but
 // records and values.
 func (v *view) close() {
+	if v.callers != nil {
+		v.callers.Add(-1)
+	}
 	for _, p := range v.parts {
 		if s, ok := p.part.(*segment); ok {
 			s.release()
