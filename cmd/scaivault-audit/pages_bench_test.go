@@ -153,7 +153,8 @@ func (v *visitor) interactions(b *testing.B) []interaction {
 	}
 	event := string(page.Records[0].ID)
 	who := "/ui/identities/" + url.PathEscape(string(busy))
-	export := url.Values{"filter": {"range=30d&path_prefix=" + url.QueryEscape(folder)}, "format": {"jsonl"}, "compression": {"zstd"},
+	from := to - 30*audit.Day
+	export := url.Values{"filter": {"from=" + from.String() + "&to=" + to.String() + "&path_prefix=" + url.QueryEscape(folder)}, "format": {"jsonl"}, "compression": {"zstd"},
 		"type": {"file"}, "bucket": {v.exports}}
 	rows := regexp.MustCompile(`/ui/rows\?[^"]+`).FindString(v.do(b, "/ui/?range=30d", nil))
 	return []interaction{

@@ -3,7 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -82,30 +84,44 @@ func (v *view) accesses(ctx context.Context) ([]*access, error) {
 	if err := v.intact(); err != nil {
 		return nil, err
 	}
-	counters := make([]accessCounter, len(v.parts))
+	sums := make([][]*access, len(v.parts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, p := range v.parts {
 		aheadOfParts(v.parts, p, false)
-		group.Go(func() error {
-			counters[i] = accessCounter{plan: p, pairs: make(map[[2]uint32]*access)}
-			return p.each(ctx, counters[i].add)
+		group.Go(func() (err error) {
+			defer caught(&err)
+			sums[i], err = p.accesses(ctx)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	byPair := make(map[[2]string]*access)
+	return joined(sums), nil
+}
+
+// caught makes an error of a panic of a goroutine of a reader, which its caller
+// could not recover from.
+func caught(err *error) {
+	if x := recover(); x != nil {
+		*err = fmt.Errorf("read the log: panic: %v\n%s", x, debug.Stack())
+	}
+}
+
+// joined adds up what parts have, and orders it. Of equal times the last one
+// counts as the latest: parts come in the order of their indexes, and within a
+// part equal times do.
+func joined(sums [][]*access) []*access {
+	type pair struct{ who, path string }
+	byPair := make(map[pair]*access)
 	var list []*access
-	// Of equal times the last one counts as the latest: parts come in the order of
-	// their indexes, and within a part equal times do.
-	for i := range counters {
-		for codes, a := range counters[i].pairs {
-			a.who, a.path = counters[i].who.value(codes[0]), counters[i].path.value(codes[1])
-			if all := byPair[[2]string{a.who, a.path}]; all != nil {
+	for _, of := range sums {
+		for _, a := range of {
+			if all := byPair[pair{a.who, a.path}]; all != nil {
 				all.join(a)
 			} else {
-				byPair[[2]string{a.who, a.path}] = a
+				byPair[pair{a.who, a.path}] = a
 				list = append(list, a)
 			}
 		}
@@ -113,7 +129,7 @@ func (v *view) accesses(ctx context.Context) ([]*access, error) {
 	slices.SortFunc(list, func(a, b *access) int {
 		return cmp.Or(cmp.Compare(b.last, a.last), strings.Compare(a.who, b.who), strings.Compare(a.path, b.path))
 	})
-	return list, nil
+	return list
 }
 
 // join adds the rows of a later part.
@@ -126,86 +142,6 @@ func (a *access) join(b *access) {
 	for _, n := range b.actions {
 		a.note(n.action, n.n)
 	}
-}
-
-// accessCounter adds the rows of a part up.
-type accessCounter struct {
-	plan           *plan
-	pairs          map[[2]uint32]*access // by codes
-	who, path      dictionary            // nil before the first rows
-	kinds, actions texts
-	times          []audit.Time // scratch
-}
-
-// begin looks up what the part knows of its codes.
-func (c *accessCounter) begin() (err error) {
-	if c.who, err = c.plan.dictionary(colIdentity); err != nil {
-		return err
-	}
-	if c.path, err = c.plan.dictionary(colPath); err != nil {
-		return err
-	}
-	if c.kinds, err = c.plan.texts(colType); err != nil {
-		return err
-	}
-	c.actions, err = c.plan.texts(colAction)
-	return err
-}
-
-// texts are the values of a column by code.
-type texts []string
-
-// texts returns the values of a column, which are few.
-func (p *plan) texts(col int) (texts, error) {
-	dict, err := p.dictionary(col)
-	if err != nil {
-		return nil, err
-	}
-	list := make(texts, dict.len())
-	for code := range list {
-		list[code] = dict.value(uint32(code))
-	}
-	return list, nil
-}
-
-// at returns the value of a code; a damaged code is none.
-func (t texts) at(code uint32) string {
-	if int(code) >= len(t) {
-		return ""
-	}
-	return t[code]
-}
-
-func (c *accessCounter) add(_ *plan, b block, rows []uint16) error {
-	if c.actions == nil {
-		if err := c.begin(); err != nil {
-			return err
-		}
-	}
-	time := b.time
-	if len(rows) > b.len()/64 {
-		c.times = b.times(c.times)
-		time = func(i int) audit.Time { return c.times[i] }
-	}
-	for _, row := range rows {
-		i := int(row)
-		codes := [2]uint32{b.code(colIdentity, i), b.code(colPath, i)}
-		if codes[1] == 0 {
-			continue
-		}
-		a := c.pairs[codes]
-		if a == nil {
-			a = new(access)
-			c.pairs[codes] = a
-		}
-		t := time(i)
-		if a.total == 0 || t >= a.last {
-			a.kind = c.kinds.at(b.code(colType, i))
-		}
-		a.count.add(t, b.success(i))
-		a.note(c.actions.at(b.code(colAction, i)), 1)
-	}
-	return nil
 }
 
 func (a *access) describe(rotated *audit.Time) audit.Access {

@@ -82,7 +82,32 @@ func FuzzPacked(f *testing.F) {
 				t.Fatalf("entry %d of %d bits: %d, want %d", i, width, got, v)
 			}
 		}
+		checkFind(t, &p, want)
 	})
+}
+
+// checkFind looks for values of an array and for one more, which it may not hold,
+// from each of the first places on.
+func checkFind(t *testing.T, p *packed, entries []uint64) {
+	if p.width == 0 || p.width > 32 || len(entries) > chunkRows {
+		return
+	}
+	sought := []uint32{uint32(p.mask)}
+	for i := 0; i < len(entries) && len(sought) < mostSought; i += 1 + len(entries)/3 {
+		sought = append(sought, uint32(entries[i]))
+	}
+	for from := range min(len(entries), 3*maxWidth) {
+		to := len(entries) - from/3
+		var want []uint16
+		for i := from; i < to; i++ {
+			if slices.Contains(sought, uint32(entries[i])) {
+				want = append(want, uint16(i))
+			}
+		}
+		if got := p.find(nil, sought, from, to); !slices.Equal(got, want) {
+			t.Fatalf("%v in %d entries of %d bits from %d to %d: %v; want %v", sought, len(entries), p.width, from, to, got, want)
+		}
+	}
 }
 
 func FuzzInts(f *testing.F) {

@@ -70,6 +70,22 @@ func (s *codeSet) flatten() {
 	}
 }
 
+// singles returns the codes of the set if they are few and its ranges have one
+// each.
+func (s *codeSet) singles() []uint32 {
+	if s.not || len(s.ranges) > mostSought {
+		return nil
+	}
+	var codes []uint32
+	for _, r := range s.ranges {
+		if r.to != r.from+1 {
+			return nil
+		}
+		codes = append(codes, r.from)
+	}
+	return codes
+}
+
 // add adds the codes from ≤ code < to.
 func (s *codeSet) add(from, to uint32) {
 	if from < to {

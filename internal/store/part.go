@@ -65,8 +65,9 @@ type dictionary interface {
 
 // block is a run of rows of a part. Rows are numbered from 0 within the block.
 type block interface {
-	// len is the number of rows.
+	// len is the number of rows, base the row of the part that row 0 is.
 	len() int
+	base() int
 	time(i int) audit.Time
 	// index returns the index of a row in the log.
 	index(i int) uint64
@@ -81,6 +82,10 @@ type block interface {
 	extra(i int) []byte
 	// codes returns the codes of all rows, in buf or in place.
 	codes(col int, buf []uint32) []uint32
+	// find appends to rows those from ≤ row < to whose code in a column is one of
+	// codes, which occur in the part and are at most mostSought; ok is false if
+	// reading all codes is as good.
+	find(rows []uint16, col int, codes []uint32, from, to int) (found []uint16, ok bool)
 	// times returns the times of all rows, in buf or in place.
 	times(buf []audit.Time) []audit.Time
 	// order returns the rows by (time, index); nil says that they are in order.

@@ -23,12 +23,14 @@ type plan struct {
 	listed bool
 	later  []int    // see aheadOfList
 	codes  []uint32 // scratch
+	found  []uint16 // scratch
 }
 
 // restriction is the codes that a column of a row may have.
 type restriction struct {
 	col int
 	codeSet
+	few []uint32 // its codes if these are few, else none
 }
 
 // newPlan returns the plan of a part.
@@ -125,7 +127,7 @@ func (p *plan) not(col int, values []string) error {
 	}
 	set, err := p.codesOf(col, values)
 	set.not = true
-	p.restrict(restriction{col, set})
+	p.restrict(restriction{col: col, codeSet: set})
 	return err
 }
 
@@ -152,15 +154,21 @@ func (p *plan) paths() error {
 	if f.NotPathPrefix != "" {
 		set := paths.within([]audit.Path{f.NotPathPrefix})
 		set.not = true
-		p.restrict(restriction{colPath, set})
+		p.restrict(restriction{col: colPath, codeSet: set})
 	}
 	return nil
 }
 
-// restrict admits only rows whose codes are in a set.
+// restrict admits only rows whose codes are in a set. Sets of few codes, whose
+// rows are found quickly, stand before the others.
 func (p *plan) restrict(r restriction) {
+	r.few = r.singles()
 	r.flatten()
-	p.sets = append(p.sets, r)
+	at := len(p.sets)
+	for len(r.few) > 0 && at > 0 && len(p.sets[at-1].few) == 0 {
+		at--
+	}
+	p.sets = slices.Insert(p.sets, at, r)
 }
 
 // admit admits only rows whose code in the column is in the set. Where the part
@@ -182,7 +190,7 @@ func (p *plan) admit(col int, set codeSet) error {
 		lists = append(lists, rows)
 	}
 	if len(lists) == 0 {
-		p.restrict(restriction{col, set})
+		p.restrict(restriction{col: col, codeSet: set})
 		return nil
 	}
 	p.look(union(lists))
@@ -207,12 +215,14 @@ func (p *plan) admitEach(col int, codes []uint32) error {
 		p.none = true
 	case few:
 		p.look(union(lists))
+	case len(codes) == 1:
+		p.restrict(restriction{col: col, codeSet: codeSet{ranges: []codeRange{{codes[0], codes[0] + 1}}}})
 	default:
 		set := codeSet{member: make([]bool, 1+slices.Max(codes))}
 		for _, code := range codes {
 			set.member[code] = true
 		}
-		p.restrict(restriction{col, set})
+		p.restrict(restriction{col: col, codeSet: set})
 	}
 	return nil
 }

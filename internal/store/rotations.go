@@ -63,7 +63,8 @@ func (r *rotations) part(ctx context.Context, p *plan) error {
 			due = append(due, code)
 		}
 	}
-	if err := cmp.Or(p.prepare(), p.admitEach(colPath, due)); err != nil {
+	// A single secret is looked for before the actions, several after them.
+	if err := cmp.Or(p.admitEach(colPath, due), p.prepare()); err != nil {
 		return err
 	}
 	for n, left := p.blocks()-1, len(due); n >= 0 && left > 0; n-- {

@@ -116,6 +116,8 @@ func (s *segmentBlock) openPieces(pieces *[numPieces][]byte) (err error) {
 
 func (s *segmentBlock) len() int { return s.n }
 
+func (s *segmentBlock) base() int { return s.number << chunkBits }
+
 func (s *segmentBlock) time(i int) audit.Time { return audit.Time(s.timestamp.at(i)) }
 
 func (s *segmentBlock) code(col, i int) uint32 {
@@ -175,6 +177,14 @@ func (s *segmentBlock) codes(col int, buf []uint32) []uint32 {
 	return buf
 }
 
+func (s *segmentBlock) find(rows []uint16, col int, codes []uint32, from, to int) ([]uint16, bool) {
+	p := &s.packed[col]
+	if s.columns.pairs[col] != nil || p.width == 0 {
+		return rows, false
+	}
+	return p.find(rows, codes, from, to), true
+}
+
 // fillCodes sets dst to the codes from row i on. identities are those of the
 // rows; they may be dst.
 func (s *segmentBlock) fillCodes(dst []uint32, col, i int, identities []uint32) {
@@ -218,5 +228,5 @@ func (s *segmentBlock) index(i int) uint64 { return s.indexAt(i, s.indexes.at(i)
 
 // indexAt returns the index of a row that exceeds its place by displacement.
 func (s *segmentBlock) indexAt(i int, displacement int64) uint64 {
-	return s.of.footer.indexes.From + uint64(int64(s.number<<chunkBits+i)+displacement)
+	return s.of.footer.indexes.From + uint64(int64(s.base()+i)+displacement)
 }

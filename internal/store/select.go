@@ -50,8 +50,7 @@ func (p *plan) candidates(b block, n int) []uint16 {
 	case success != nil && (!*success || len(sets) == 0): // failures are few
 		rows, success = b.outcomes(nil, lo, hi, *success), nil
 	case len(sets) > 0:
-		p.codes = b.codes(sets[0].col, p.codes)
-		rows = sets[0].find(p.codes, lo, hi)
+		rows = p.find(b, &sets[0], lo, hi)
 		sets = sets[1:]
 	default:
 		rows = make([]uint16, hi-lo)
@@ -72,6 +71,18 @@ func (p *plan) candidates(b block, n int) []uint16 {
 	}
 	times := b.times(nil)
 	return keep(rows, func(i int) bool { return p.from <= times[i] && times[i] < p.to })
+}
+
+// find returns the rows from lo ≤ row < hi whose code is admitted.
+func (p *plan) find(b block, r *restriction, lo, hi int) []uint16 {
+	if codes := r.few; len(codes) > 0 {
+		var ok bool
+		if p.found, ok = b.find(p.found[:0], r.col, codes, lo, hi); ok {
+			return slices.Clone(p.found)
+		}
+	}
+	p.codes = b.codes(r.col, p.codes)
+	return r.find(p.codes, lo, hi)
 }
 
 // whole reports whether all rows of block n are in the plan's times.

@@ -256,6 +256,7 @@ type chunkBlock struct {
 }
 
 func (b *chunkBlock) len() int                           { return b.n }
+func (b *chunkBlock) base() int                          { return b.first }
 func (b *chunkBlock) index(i int) uint64                 { return b.view.tail.first + uint64(b.first+i) }
 func (b *chunkBlock) time(i int) audit.Time              { return b.chunk.times[i] }
 func (b *chunkBlock) code(col, i int) uint32             { return b.chunk.codes[col][i] }
@@ -265,6 +266,10 @@ func (b *chunkBlock) extra(i int) []byte                 { return b.textOf(i, te
 func (b *chunkBlock) codes(col int, _ []uint32) []uint32 { return b.chunk.codes[col][:b.n] }
 func (b *chunkBlock) times(_ []audit.Time) []audit.Time  { return b.chunk.times[:b.n] }
 func (b *chunkBlock) order() []uint16                    { return b.chunk.order }
+
+func (b *chunkBlock) find(rows []uint16, _ int, _ []uint32, _, _ int) ([]uint16, bool) {
+	return rows, false
+}
 
 func (b *chunkBlock) outcomes(rows []uint16, from, to int, success bool) []uint16 {
 	for i, ok := range b.chunk.outcomes[from:to] {

@@ -2,7 +2,9 @@ package ui
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,11 +166,19 @@ const (
 )
 
 // together asks several questions at the same time and returns the error of the
-// first that has one.
+// first that has one. A panic is an error too: net/http recovers only what
+// panics in the handler's own goroutine.
 func (p *page) together(questions ...func() error) error {
 	var group errgroup.Group
 	for _, ask := range questions {
-		group.Go(ask)
+		group.Go(func() (err error) {
+			defer func() {
+				if x := recover(); x != nil {
+					err = fmt.Errorf("ask the log: panic: %v\n%s", x, debug.Stack())
+				}
+			}()
+			return ask()
+		})
 	}
 	return group.Wait()
 }

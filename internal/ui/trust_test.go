@@ -115,6 +115,13 @@ func TestExportWizard(t *testing.T) {
 	b.post(place+"/cancel", form)
 	wantText(t, b.page(place), "cancelled", "!Cancel export", "!hx-trigger")
 
+	wantText(t, b.page("/ui/exports/new?range=24h"), "2026-06-14 12:00:00.000000 UTC", "!the whole log")
+	form.Set("filter", "range=24h") // which the page never sends
+	if r = b.post("/ui/exports/new", form); r.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("a relative range alone: %s", r.Status)
+	}
+	form.Del("filter")
+
 	form.Set("format", "xml")
 	form.Set("type", "s3")
 	r = b.post("/ui/exports/new", form)

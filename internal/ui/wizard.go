@@ -40,12 +40,17 @@ type planView struct {
 	OK                 bool
 }
 
-// wizard answers GET /ui/exports/new: the form, with the filter of Explore.
+// wizard answers GET /ui/exports/new: the form, with the filter of Explore. A
+// relative range is made absolute: what is exported is what the form shows.
 func (s *Server) wizard(p *page) error {
 	if err := p.may(audit.ScopeExport); err != nil {
 		return err
 	}
-	form := exportForm{Filter: p.r.URL.RawQuery, Format: "jsonl", Compression: "zstd", Type: "s3"}
+	filter := p.r.URL.RawQuery
+	if st := readState(filter, p.now); st.err == nil && st.params["range"] != "" {
+		filter = strings.TrimPrefix(st.search(within(st.period.From, st.period.To)...), "?")
+	}
+	form := exportForm{Filter: filter, Format: "jsonl", Compression: "zstd", Type: "s3"}
 	s.showWizard(p, http.StatusOK, &wizardPage{Form: form})
 	return nil
 }
@@ -159,14 +164,17 @@ func (p *page) wanted() (r audit.ExportRequest, x *wizardPage, err error) {
 }
 
 // filterOf reads the filter of an export from the state of a page. Its range is
-// the one that the page showed: a relative one was made absolute there.
+// absolute; a relative one alone is refused, as it would be the whole log.
 func filterOf(raw string) (audit.Filter, error) {
 	params, err := audit.ParseParams(raw)
 	if err != nil {
 		return audit.Filter{}, err
 	}
-	for _, name := range append([]string{"range", "order"}, ofPage...) {
+	for _, name := range append([]string{"order"}, ofPage...) {
 		delete(params, name)
+	}
+	if params["from"] != "" || params["to"] != "" {
+		delete(params, "range")
 	}
 	q, err := audit.ParseQuery(params)
 	return q.Filter, err

@@ -84,6 +84,14 @@ document.addEventListener('pointerover', (e) => {
   if (time && !time.title) time.title = new Date(time.dateTime).toLocaleString(undefined, { timeZoneName: 'short' });
 });
 
+// The whole of a text that is cut, as a title; a link may cover the text.
+document.addEventListener('pointerover', (e) => {
+  if (!e.target.closest || e.target.closest('[title]')) return;
+  const around = e.target.closest('a, td') ?? e.target;
+  const cut = [around, ...$$('*', around)].find((x) => x.scrollWidth > x.clientWidth && getComputedStyle(x).textOverflow === 'ellipsis');
+  if (cut) e.target.title = cut.closest('[title]')?.title ?? cut.textContent.trim();
+});
+
 addEventListener('scroll', () => $('.toolbar')?.classList.toggle('stuck', scrollY > 8), { passive: true });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => drawCharts(true));
 

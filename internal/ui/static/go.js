@@ -5,8 +5,8 @@ export function go(url, mark) {
     location.href = url;
     return;
   }
-  htmx.ajax('GET', url, { target: '#explore', swap: 'outerHTML show:none' }).then(() => {
+  htmx.ajax('GET', url, { source: '#explore', target: '#explore', swap: 'outerHTML show:none' }).then(() => {
     history.replaceState({ ...history.state, htmx: true }, '');
     history.pushState({ htmx: true, ...mark }, '', url);
-  });
+  }, () => {}); // no answer, which htmx tells, or another state was asked for since
 }

@@ -39,13 +39,12 @@ function put() {
   const table = body();
   if (!reading && held.length) {
     if (!table || count > most) return location.reload(); // it said that there is nothing, or too much waits
-    const opens = document.activeElement === document.body;
     for (const html of held) table.insertAdjacentHTML('afterbegin', html);
     held = [];
     count = 0;
     trim(table);
     window.htmx?.process(table);
-    if (opens) rows.settled();
+    rows.settled();
   }
   show();
 }

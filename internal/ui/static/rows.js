@@ -1,23 +1,36 @@
 // Movement in a table of events: one tab stop, j and k or the arrows, Enter
 // opens, Escape closes. The drawer follows once it is open.
+//
+// The place is a link, not a number: rows may arrive above it. Only who reads
+// moves it, never an answer, which may be that to an earlier key. Of the answers
+// only the last one asked for comes: #explore has hx-sync="this:replace".
 const table = () => document.querySelector('.tbl[data-opens]');
 const links = () => [...(table()?.querySelectorAll('tbody tr[data-id] .c-time a') ?? [])];
 const drawer = () => document.querySelector('#drawer:not([hidden])');
-let at = 0; // the row with the tab stop
+const idOf = (a) => a.closest('tr').dataset.id;
+let here = null; // the link of the row where one was last
 
-function stop(i) {
-  at = i;
-  links().forEach((a, k) => { a.tabIndex = k === i ? 0 : -1; });
+// place returns the link with the tab stop: where one was, else the open event, else the first.
+function place(all) {
+  if (all.includes(here)) return here;
+  const open = drawer()?.dataset.event;
+  return all.find((a) => idOf(a) === open) ?? all[0];
+}
+
+function stop(all) {
+  const at = place(all);
+  for (const a of all) a.tabIndex = a === at ? 0 : -1;
 }
 
 function move(step, focus) {
   const all = links();
   if (!all.length) return;
-  const next = all.includes(document.activeElement) || drawer() ? at + step : at;
-  stop(Math.max(0, Math.min(all.length - 1, next)));
-  if (focus) all[at].focus();
-  all[at].closest('tr').scrollIntoView({ block: 'nearest' });
-  if (drawer()) all[at].click();
+  const at = all.indexOf(place(all)), moves = all.includes(document.activeElement) || drawer();
+  here = all[Math.max(0, Math.min(all.length - 1, moves ? at + step : at))];
+  stop(all);
+  if (focus) here.focus();
+  here.closest('tr').scrollIntoView({ block: 'nearest' });
+  if (drawer()) here.click();
 }
 
 export const rows = {
@@ -34,20 +47,25 @@ export const rows = {
       if (e.target.closest('[data-next]')) move(1);
       if (e.target.closest('[data-prev]')) move(-1);
       const tr = e.target.closest('.tbl[data-opens] tbody tr[data-id]');
-      if (tr && !e.target.closest('a') && !getSelection().toString()) tr.querySelector('a').click();
+      if (!tr) return;
+      here = tr.querySelector('.c-time a');
+      if (!e.target.closest('a') && !getSelection().toString()) here.click();
+    });
+    document.body.addEventListener('htmx:afterSwap', (e) => {
+      if (e.detail.target.id === 'drawer') this.settled(); // at once: drawer and mark never differ
     });
   },
   // settled marks the open row, and gives one row the tab stop.
   settled() {
     const open = drawer()?.dataset.event, all = links();
-    for (const a of all) a.closest('tr').classList.toggle('at', a.closest('tr').dataset.id === open);
-    const i = all.findIndex((a) => a.closest('tr').dataset.id === open);
-    stop(i >= 0 ? i : Math.min(at, Math.max(0, all.length - 1)));
+    for (const a of all) a.closest('tr').classList.toggle('at', idOf(a) === open);
+    stop(all);
   },
   close() {
     const close = drawer()?.querySelector('header a');
-    if (!close) return;
+    if (!close) return window.htmx?.trigger('#explore', 'htmx:abort'); // an event that was asked for may be on its way
     close.click();
-    links()[at]?.focus();
+    const all = links();
+    place(all)?.focus();
   },
 };

@@ -49,8 +49,6 @@ async function take(files) {
 
 // verification starts to listen.
 export function verification() {
-  const show = () => { const drop = $('[data-drop]'); if (drop) drop.hidden = false; };
-  show();
   document.addEventListener('change', (e) => { if (e.target.id === 'vfiles') { take([...e.target.files]); e.target.value = ''; } });
   document.addEventListener('dragover', (e) => {
     const drop = e.target.closest?.('[data-drop]');

@@ -24,7 +24,8 @@ async function open(options, hosts = [base]) {
   page.on('pageerror', (e) => problem(`script: ${e.message}`));
   page.on('dialog', (d) => { problem(`a dialog says ${d.message()}`); d.dismiss(); });
   page.on('console', (m) => {
-    if (m.type() === 'error' && !/status of 4\d\d/.test(m.text())) problem(`console: ${m.text()}`); // pages of errors are visited on purpose
+    if (m.type() !== 'error' || /status of 4\d\d/.test(m.text())) return; // pages of errors are visited on purpose
+    if (!/^htmx:(afterRequest|sendAbort),/.test(m.text())) problem(`console: ${m.text()}`); // a request is given up for a newer one
   });
   page.on('request', (r) => assert([...hosts, 'data:'].some((h) => r.url().startsWith(h)), `request to ${r.url()}`));
   return page;
@@ -141,6 +142,43 @@ async function explore(page) {
   await page.waitForSelector('#drawer[hidden]', { state: 'attached' });
   assert.doesNotMatch(page.url(), /event=/);
 
+  step('keys faster than answers: the drawer shows the last event asked for, whatever answers when');
+  const first = await page.$$eval('.results tr[data-id]', (rows) => rows.slice(0, 6).map((r) => r.dataset.id));
+  const drawn = (id) => page.waitForFunction((i) => document.querySelector('#drawer').dataset.event === i, id);
+  const held = [], asked = /\/ui\/\?.*event=/;
+  await page.click('.results tbody tr[data-id] .c-res');
+  await drawn(first[0]);
+  await page.route(asked, (r) => { held.push(r); });
+  for (let n = 1; n <= 4; n++) {
+    await page.keyboard.press('j');
+    while (held.length < n) await page.waitForTimeout(5);
+    if (n === 2) { // an answer between two keys moves no place
+      await held[1].continue();
+      await drawn(first[2]);
+    }
+  }
+  await held[3].continue();
+  await drawn(first[4]);
+  for (const late of [held[0], held[2]]) await late.continue().catch(() => {}); // those that were given up
+  await page.unroute(asked);
+  await settled(page);
+  const places = await page.evaluate(() => ['#drawer', 'tr.at', 'tr:has(a:focus)', 'tr:has(a[tabindex="0"])']
+    .map((s) => { const e = document.querySelector(s); return e.dataset.event ?? e.dataset.id; }));
+  assert.deepEqual(places, Array(4).fill(first[4]), 'drawer, mark, focus and tab stop are at one event');
+  assert.match(page.url(), new RegExp(`event=${first[4]}`));
+
+  step('closed stays closed, though an answer was on its way');
+  await page.route(asked, (r) => { held.push(r); });
+  await page.keyboard.press('j');
+  while (held.length < 5) await page.waitForTimeout(5);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#drawer[hidden]', { state: 'attached' });
+  await held[4].continue().catch(() => {});
+  await page.unroute(asked);
+  await settled(page);
+  assert(await page.locator('#drawer[hidden]').count(), 'the drawer is closed');
+  assert.doesNotMatch(page.url(), /event=/);
+
   step('the proof of an event, in the drawer');
   await page.click('.results tbody tr[data-id] .c-res');
   await page.waitForSelector('#drawer .proofbox:has-text("In the log, unaltered")');
@@ -167,6 +205,30 @@ async function explore(page) {
   await page.goto(`${base}/ui/identities/${encodeURIComponent(who)}`);
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
   assert.match(fs.readFileSync(await download.path(), 'utf8'), /^secret_path,last_at/);
+}
+
+async function still(page) {
+  step('nothing moves while a page comes');
+  const event = await (await page.request.get(`${base}/ui/rows?range=7d`)).text().then((t) => t.match(/data-id="([^"]+)"/)[1]);
+  for (const target of ['/ui/?range=7d', `/ui/?range=7d&event=${event}`, '/ui/overview?range=7d', '/ui/evidence', '/ui/paths']) {
+    await page.goto(base + target);
+    await settled(page);
+    const moved = await page.evaluate(() => new Promise((done) => {
+      const found = [];
+      new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true });
+      requestAnimationFrame(() => setTimeout(() => done(found.filter((e) => !e.hadRecentInput && e.value > 0.001)
+        .flatMap((e) => e.sources.map((s) => (s.node?.outerHTML ?? '').slice(0, 120)))), 100));
+    }));
+    assert.deepEqual(moved, [], `${target}: moved`);
+  }
+
+  step('a text that is cut is its title');
+  await page.setViewportSize({ width: 360, height: 760 });
+  await page.goto(`${base}/ui/overview?range=7d`);
+  const cut = page.locator('.top .id code').filter({ hasText: 'system:' }).first();
+  await cut.hover();
+  await page.waitForFunction((e) => e.scrollWidth <= e.clientWidth || e.closest('[title]')?.title === e.textContent, await cut.elementHandle());
+  await page.setViewportSize({ width: 1440, height: 900 });
 }
 
 async function live(page) {
@@ -198,6 +260,17 @@ async function live(page) {
   await page.waitForSelector('#drawer[data-event] :text("live/two")');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#drawer[hidden]', { state: 'attached' });
+
+  step('rows that arrive above do not move the place of the keyboard');
+  await page.mouse.move(5, 5);
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  const focused = () => page.evaluate(() => document.activeElement.closest('tr').dataset.id);
+  const below = await page.evaluate(() => document.activeElement.closest('tr').nextElementSibling.dataset.id);
+  await arrive('above');
+  await page.waitForSelector(`${first}[title="live/above"]`);
+  await page.keyboard.press('j');
+  assert.equal(await focused(), below);
 
   step('off by the button, on and off again by the key');
   await page.click('#live');
@@ -433,7 +506,7 @@ async function looks() {
   });
   await show('exports', '/ui/exports');
   await show('export', '/ui/exports', () => page.locator('.tbl a.link').first().click().then(() => page.waitForSelector('dl.sumtable')));
-  await show('wizard', '/ui/exports/new?success=false');
+  await show('wizard', '/ui/exports/new?range=7d&success=false');
   const event = await (await page.request.get(`${base}/ui/rows?range=1h&path_prefix=probe`)).text().then((t) => t.match(/data-id="([^"]+)"/)[1]);
   await show('evidence', `/ui/proof?id=${event}`);
   await show('verified', '/ui/evidence', async () => {
@@ -470,7 +543,7 @@ async function looks() {
 
 // The walk; SCAIVAULT_TEST_PAGES=exporting,looks and so on is for whoever works on a part of it.
 const only = process.env.SCAIVAULT_TEST_PAGES?.split(',');
-const areas = [explore, live, sinks, exporting, paths, overview, tokens, paper, provider, leaving].filter((f) => !only || only.includes(f.name));
+const areas = [explore, still, live, sinks, exporting, paths, overview, tokens, paper, provider, leaving].filter((f) => !only || only.includes(f.name));
 const started = Date.now(), took = () => `${Math.round((Date.now() - started) / 1000)} s`;
 await plant();
 const page = await open({ acceptDownloads: true });
