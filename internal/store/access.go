@@ -40,7 +40,7 @@ func (a *access) note(action string, n uint64) {
 
 // Accesses lists who touched what among the events that the query selects, the
 // pair with the latest event first. The pages of a walk count the same events.
-func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (audit.AccessPage, error) {
+func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.AccessQuery) (_ audit.AccessPage, err error) {
 	size, skip := uint64(everything), uint64(0)
 	if q.After != nil {
 		size, skip = q.After.Size, q.After.Skip
@@ -50,7 +50,7 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 	}
 	l := s.reader(tenant)
 	v := l.read(&q.Filter, size)
-	defer v.close()
+	defer v.end(&err)
 	list, err := v.accesses(ctx)
 	if err != nil {
 		return audit.AccessPage{}, err
@@ -91,6 +91,7 @@ func (v *view) accesses(ctx context.Context) ([]*access, error) {
 		aheadOfParts(v.parts, p, false)
 		group.Go(func() (err error) {
 			defer caught(&err)
+			defer faulted(panicOnFault(), p.segments(), &err)
 			sums[i], err = p.accesses(ctx)
 			return err
 		})

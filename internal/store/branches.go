@@ -13,13 +13,13 @@ import (
 // Branches lists what lies directly below a prefix in the tree of the paths of
 // a range. If ctx's deadline comes first, the answer is partial, as that of
 // [Store.Values] is.
-func (s *Store) Branches(ctx context.Context, tenant audit.TenantID, q audit.BranchQuery) (audit.Branches, error) {
+func (s *Store) Branches(ctx context.Context, tenant audit.TenantID, q audit.BranchQuery) (_ audit.Branches, err error) {
 	within, any := q.Scope()
 	if !any {
 		return audit.Branches{Branches: []audit.Branch{}}, nil
 	}
 	v, within := s.reader(tenant).values(colPath, &q.From, &q.To, within, everything)
-	defer v.close()
+	defer v.end(&err)
 	parts, err := v.countValues(ctx, colPath, within)
 	partial := errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !partial {

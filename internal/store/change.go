@@ -30,7 +30,8 @@ func (s *sealer) seal(l *tenantLog, t *tail) (change, error) {
 }
 
 // merge writes the segment of the rows of others.
-func (s *sealer) merge(l *tenantLog, of []*segment) (change, error) {
+func (s *sealer) merge(l *tenantLog, of []*segment) (_ change, err error) {
+	defer faulted(panicOnFault(), of, &err)
 	rows, err := s.gather(of)
 	if err != nil {
 		return change{}, err

@@ -41,20 +41,25 @@ func (c *choice) addRows(p *plan, rows []int) {
 func (c *choice) records() ([]audit.Record, error) {
 	records := make([]audit.Record, 0, c.n)
 	for _, s := range c.stretches {
-		b, err := s.block, error(nil)
-		if b == nil {
-			b, err = s.plan.block(s.number)
-		}
-		var more []audit.Record
-		if err == nil {
-			more, err = b.records(records, s.rows)
-		}
+		more, err := s.records(records)
 		if err != nil {
 			return records, err
 		}
 		records = more
 	}
 	return records, nil
+}
+
+// records appends the records of the rows to dst.
+func (s *stretch) records(dst []audit.Record) (_ []audit.Record, err error) {
+	defer faulted(panicOnFault(), s.plan.segments(), &err)
+	b := s.block
+	if b == nil {
+		if b, err = s.plan.block(s.number); err != nil {
+			return nil, err
+		}
+	}
+	return b.records(dst, s.rows)
 }
 
 // recordOf returns the record of a row of a part.

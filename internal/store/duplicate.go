@@ -117,7 +117,8 @@ func (l *tenantLog) first(i int, e *audit.Event, in looked, tails []part) (*audi
 
 // firstIn is first for segments, but for those that are done. It looks into those
 // that hold events around e's time: a repeated event has the same one.
-func (l *tenantLog) firstIn(segments []*segment, e *audit.Event, done map[*segment]bool) (*audit.Event, error) {
+func (l *tenantLog) firstIn(segments []*segment, e *audit.Event, done map[*segment]bool) (_ *audit.Event, err error) {
+	defer faulted(panicOnFault(), segments, &err)
 	origin, _, derived := e.ID.Derived()
 	derived = derived && origin == l.origin
 	for _, s := range segments {

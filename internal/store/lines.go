@@ -26,10 +26,8 @@ const (
 func (s *Store) Lines(ctx context.Context, tenant audit.TenantID, from, to uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		l := s.reader(tenant)
-		v := l.view(&audit.Filter{}, to)
-		defer v.close()
 		w := lineWalk{ctx: ctx, yield: yield, next: from, recent: l.recentFrom(from)}
-		if err := w.view(v); err != nil && !w.ended {
+		if err := w.log(l, to); err != nil && !w.ended {
 			yield(nil, err)
 		}
 		l.wasRead(w.next)
@@ -49,6 +47,13 @@ type lineWalk struct {
 	lines  lineList // of a window, in the order of reading
 	places []int    // which line each index of the window has, from 1; 0 is none
 	rows   []uint16
+}
+
+// log yields the lines of a log from the next one on, up to the index to.
+func (w *lineWalk) log(l *tenantLog, to uint64) (err error) {
+	v := l.view(&audit.Filter{}, to)
+	defer v.end(&err)
+	return w.view(v)
 }
 
 // view yields the lines of a view from the next one on.

@@ -141,15 +141,20 @@ func (s *sealer) discard(segments []*segment) error {
 func (s *sealer) gather(segments []*segment) (*segmentRows, error) {
 	m := newMerger(segments[0].footer.origin)
 	for _, of := range segments {
-		// What is written anew gets new checksums: it has to be right.
-		err := of.verify()
-		if err == nil {
-			err = m.add(of, s.closing)
-		}
-		if err != nil {
+		if err := s.take(m, of); err != nil {
 			of.alone = audit.ErrorCode(err) == audit.CodeDataDamaged
 			return nil, err
 		}
 	}
 	return m.rows(), nil
+}
+
+// take reads the rows of a segment. What is written anew gets new checksums: it
+// has to be right.
+func (s *sealer) take(m *merger, of *segment) (err error) {
+	defer faulted(panicOnFault(), []*segment{of}, &err)
+	if err := of.verify(); err != nil {
+		return err
+	}
+	return m.add(of, s.closing)
 }

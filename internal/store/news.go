@@ -11,12 +11,12 @@ import (
 
 // News lists the values of a field that no event had before a range, those that
 // were seen last first.
-func (s *Store) News(ctx context.Context, tenant audit.TenantID, q audit.NewsQuery) (audit.News, error) {
+func (s *Store) News(ctx context.Context, tenant audit.TenantID, q audit.NewsQuery) (_ audit.News, err error) {
 	col, l := columnOf[q.Field], s.reader(tenant)
 	v, within := l.values(col, &q.From, &q.To, q.Within, everything)
-	defer v.close()
+	defer v.end(&err)
 	before, _ := l.values(col, nil, &q.From, q.Within, v.size)
-	defer before.close()
+	defer before.end(&err)
 	old, err := before.countValues(ctx, col, within)
 	if err != nil {
 		return audit.News{}, err

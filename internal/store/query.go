@@ -19,7 +19,7 @@ func (s *Store) reader(tenant audit.TenantID) *tenantLog {
 // Query lists the events that the query selects, one page of them. The first
 // page of a walk fixes the size of the log for the pages behind it (q.After).
 // The error is ctx's if that ends first.
-func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.Page, error) {
+func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query) (_ audit.Page, err error) {
 	size := uint64(everything)
 	if q.After != nil {
 		size = q.After.Size
@@ -28,7 +28,7 @@ func (s *Store) Query(ctx context.Context, tenant audit.TenantID, q audit.Query)
 		q.Limit = audit.DefaultLimit
 	}
 	v := s.reader(tenant).read(&q.Filter, size)
-	defer v.close()
+	defer v.end(&err)
 	rows, more, err := v.list(ctx, &q)
 	if err != nil {
 		return audit.Page{}, err
@@ -88,7 +88,8 @@ func (v *view) listByIndex(ctx context.Context, q *audit.Query) (rows choice, mo
 
 // listByIndex returns the first n of the part's selected rows whose index is
 // not below from, by index.
-func (p *plan) listByIndex(ctx context.Context, from uint64, n int) ([]int, error) {
+func (p *plan) listByIndex(ctx context.Context, from uint64, n int) (_ []int, err error) {
+	defer faulted(panicOnFault(), p.segments(), &err)
 	if err := cmp.Or(ctx.Err(), p.prepare()); err != nil {
 		return nil, err
 	}
@@ -191,10 +192,9 @@ func (s *Store) Event(_ context.Context, tenant audit.TenantID, id audit.EventID
 }
 
 // known returns the durable events with the id, by index.
-func (l *tenantLog) known(id audit.EventID) ([]audit.Record, error) {
-	var records []audit.Record
+func (l *tenantLog) known(id audit.EventID) (records []audit.Record, err error) {
 	v := l.read(&audit.Filter{}, everything)
-	defer v.close()
+	defer v.end(&err)
 	for _, p := range v.parts {
 		found, err := withID(p, l.origin, id)
 		if err != nil {

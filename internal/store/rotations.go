@@ -17,11 +17,11 @@ type rotations struct {
 
 // rotated returns when anyone last gave each of the secrets a new value, nil if
 // never, in a log of the size.
-func (l *tenantLog) rotated(ctx context.Context, paths []string, size uint64) ([]*audit.Time, error) {
+func (l *tenantLog) rotated(ctx context.Context, paths []string, size uint64) (_ []*audit.Time, err error) {
 	success := true
 	v := l.read(&audit.Filter{Success: &success,
 		Actions: []audit.Action{audit.ActionRotate, audit.ActionWrite}}, size)
-	defer v.close()
+	defer v.end(&err)
 	if err := v.intact(); err != nil {
 		return nil, err
 	}

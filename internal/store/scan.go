@@ -63,18 +63,18 @@ func (s *Store) ScanLines(ctx context.Context, tenant audit.TenantID, q audit.Qu
 // scan visits the rows that q selects, oldest first, at most so many of a block
 // at once, until visit returns false or an error.
 func (s *Store) scan(ctx context.Context, tenant audit.TenantID, q audit.Query, most int,
-	visit func(b block, rows []uint16) (more bool, err error)) error {
+	visit func(b block, rows []uint16) (more bool, err error)) (err error) {
 	size := uint64(everything)
 	if q.After != nil {
 		size = q.After.Size
 	}
 	v := s.reader(tenant).view(&q.Filter, size)
-	defer v.close()
+	defer v.end(&err)
 	if err := v.intact(); err != nil {
 		return err
 	}
 	var failed error
-	err := v.walk(ctx, false, q.After, func(r *run, rows []uint16) bool {
+	err = v.walk(ctx, false, q.After, func(r *run, rows []uint16) bool {
 		more := true
 		for len(rows) > 0 && more && failed == nil {
 			some := rows[:min(len(rows), most)]

@@ -9,9 +9,9 @@ import (
 
 // Summary counts the events that the query selects; its range and its limits
 // are set ([audit.SummaryQuery.Default]).
-func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (audit.Summary, error) {
+func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.SummaryQuery) (_ audit.Summary, err error) {
 	v := s.reader(tenant).read(&q.Filter, everything)
-	defer v.close()
+	defer v.end(&err)
 	c := counter{timeline: newTimeline(&q),
 		actions: newTally(colAction), identities: newTally(colIdentity), paths: newTally(colPath)}
 	if err := c.count(ctx, v); err != nil {
@@ -223,15 +223,15 @@ func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Que
 // returns the counts of those on the other side: a secret's identities, an
 // identity's secrets.
 func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, partners int,
-	sum *audit.TrailSummary) (map[string]uint64, error) {
+	sum *audit.TrailSummary) (_ map[string]uint64, err error) {
 	to := audit.TimeOf(s.opts.Clock())
 	from := max(0, to-audit.TrailPeriod)
 	f.From, f.To = &from, &to
 	var all count
 	actions, others := newTally(colAction), newTally(partners)
 	v := s.reader(tenant).read(&f, everything)
-	defer v.close()
-	err := v.each(ctx, func(p *plan, b block, rows []uint16) error {
+	defer v.end(&err)
+	err = v.each(ctx, func(p *plan, b block, rows []uint16) error {
 		all.rows(b, rows)
 		return cmp.Or(actions.add(p, b, rows), others.add(p, b, rows))
 	})

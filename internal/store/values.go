@@ -31,10 +31,10 @@ func (l *tenantLog) values(col int, from, to *audit.Time, within []audit.Path, s
 // Values lists the values of a field in a range, which is set
 // ([audit.ValuesQuery.Default]). If ctx's deadline comes first, the answer is
 // partial: it counts the rows of the parts of the log that were counted before.
-func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (audit.Values, error) {
+func (s *Store) Values(ctx context.Context, tenant audit.TenantID, q audit.ValuesQuery) (_ audit.Values, err error) {
 	col := columnOf[q.Field]
 	v, within := s.reader(tenant).values(col, q.From, q.To, q.Within, everything)
-	defer v.close()
+	defer v.end(&err)
 	parts, err := v.countValues(ctx, col, within)
 	partial := errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !partial {

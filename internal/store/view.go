@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/scaivault/audit"
@@ -14,6 +15,7 @@ type view struct {
 	parts   []*plan
 	size    uint64 // first index beyond the view
 	damaged []audit.IndexRange
+	faults  bool          // what panicOnFault has answered
 	callers *atomic.Int64 // counts the view while somebody waits for it; nil if nobody does
 }
 
@@ -29,11 +31,12 @@ func (l *tenantLog) read(f *audit.Filter, size uint64) *view {
 }
 
 // view returns a view of the durable rows whose index is below size, and how
-// to find those that the filter selects. Parts without any are left out.
+// to find those that the filter selects. Parts without any are left out. The
+// same goroutine defers [view.end].
 func (l *tenantLog) view(f *audit.Filter, size uint64) *view {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	v := &view{size: min(size, l.end()), damaged: l.damaged}
+	v := &view{size: min(size, l.end()), damaged: l.damaged, faults: panicOnFault()}
 	for _, s := range l.segments {
 		if s.indexes().From >= v.size {
 			break
@@ -55,17 +58,39 @@ func (l *tenantLog) view(f *audit.Filter, size uint64) *view {
 	return v
 }
 
-// close ends the view: nothing that its parts returned may be used any more but
-// records and values.
-func (v *view) close() {
+// end ends the view: nothing that its parts returned may be used any more but
+// records and values. It is deferred; if one of the segments could not be read,
+// that is the error of whoever has deferred it.
+func (v *view) end(err *error) {
+	value := recover()
+	debug.SetPanicOnFault(v.faults)
 	if v.callers != nil {
 		v.callers.Add(-1)
 	}
-	for _, p := range v.parts {
-		if s, ok := p.part.(*segment); ok {
-			s.release()
-		}
+	segments := v.segments()
+	for _, s := range segments {
+		s.release()
 	}
+	if value != nil {
+		*err = faultOf(value, segments)
+	}
+}
+
+// segments returns those of the view.
+func (v *view) segments() []*segment {
+	list := make([]*segment, 0, len(v.parts))
+	for _, p := range v.parts {
+		list = append(list, p.segments()...)
+	}
+	return list
+}
+
+// segments returns the segment that the plan is of, if it is one.
+func (p *plan) segments() []*segment {
+	if s, ok := p.part.(*segment); ok {
+		return []*segment{s}
+	}
+	return nil
 }
 
 // before returns how many durable rows have an index below size.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,19 @@ func (m *Mapping) Ahead(from, to uint64) {
 	if from -= from % uint64(os.Getpagesize()); m.mapped && from < to {
 		_ = unix.Madvise(m.Bytes[from:to], unix.MADV_WILLNEED) // only advice
 	}
+}
+
+// Fault reports whether a panic is that of a goroutine which has looked at the
+// content where the file cannot be read any more: the disk has failed, or somebody
+// has cut the file. The kernel says so by a signal, which ends the process
+// unless the goroutine has called [runtime/debug.SetPanicOnFault].
+func (m *Mapping) Fault(value any) bool {
+	fault, ok := value.(interface{ Addr() uintptr })
+	if !ok || !m.mapped {
+		return false
+	}
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(m.Bytes)))
+	return fault.Addr()-first < uintptr(len(m.Bytes))
 }
 
 // Close gives the content up; nobody may look at it any more.
