@@ -3,13 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/scaivault/audit"
 )
@@ -81,33 +76,14 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 // accesses adds the selected rows up by identity and path and orders the sums.
 // Parts are read at the same time, as many as there are processors.
 func (v *view) accesses(ctx context.Context) ([]*access, error) {
-	if err := v.intact(); err != nil {
-		return nil, err
-	}
 	sums := make([][]*access, len(v.parts))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, p := range v.parts {
-		aheadOfParts(v.parts, p, false)
-		group.Go(func() (err error) {
-			defer caught(&err)
-			defer faulted(panicOnFault(), p.segments(), &err)
-			sums[i], err = p.accesses(ctx)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := v.beside(ctx, func(ctx context.Context, p *plan) (err error) {
+		sums[p.number], err = p.accesses(ctx)
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	return joined(sums), nil
-}
-
-// caught makes an error of a panic of a goroutine of a reader, which its caller
-// could not recover from.
-func caught(err *error) {
-	if x := recover(); x != nil {
-		*err = fmt.Errorf("read the log: panic: %v\n%s", x, debug.Stack())
-	}
 }
 
 // joined adds up what parts have, and orders it. Of equal times the last one

@@ -34,7 +34,7 @@ func (a *partAccess) note(action uint32) {
 type accessCounter struct {
 	plan   *plan
 	list   []partAccess
-	blocks []block // those that were read, by number
+	blocks []block // those of first and last rows, by number
 	// One more than the place in the list, by the codes of identity and path. If
 	// the filter names one of these, by the code of the other column.
 	places map[[2]uint32]int
@@ -69,7 +69,6 @@ func (c *accessCounter) add(_ *plan, b block, rows []uint16) error {
 		c.byCode = make([]int, dict.len())
 	}
 	base, ordered := b.base(), b.order() == nil
-	c.blocks[base>>chunkBits] = b
 	for _, row := range rows {
 		i := int(row)
 		path := b.code(colPath, i)
@@ -154,9 +153,16 @@ func (c *accessCounter) describe() ([]*access, error) {
 		x, a := &c.list[i], &list[i]
 		found[i] = a
 		*a = access{who: who.value(x.who), path: path.value(x.path), count: x.count}
-		last := c.blocks[x.to>>chunkBits]
+		last, err := c.block(x.to >> chunkBits)
+		if err != nil {
+			return nil, err
+		}
 		if last.order() == nil {
-			a.first, a.last = c.blocks[x.from>>chunkBits].time(x.from%chunkRows), last.time(x.to%chunkRows)
+			first, err := c.block(x.from >> chunkBits)
+			if err != nil {
+				return nil, err
+			}
+			a.first, a.last = first.time(x.from%chunkRows), last.time(x.to%chunkRows)
 		}
 		a.kind = kinds.at(last.code(colType, x.to%chunkRows))
 		a.actions = slices.Grow(a.actions, len(x.actions))
@@ -165,6 +171,14 @@ func (c *accessCounter) describe() ([]*access, error) {
 		}
 	}
 	return found, nil
+}
+
+// block returns a block of the part.
+func (c *accessCounter) block(n int) (_ block, err error) {
+	if c.blocks[n] == nil {
+		c.blocks[n], err = c.plan.block(n)
+	}
+	return c.blocks[n], err
 }
 
 // texts are the values of a column by code.

@@ -2,6 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/scaivault/audit"
 )
@@ -30,24 +35,6 @@ func (n *count) at(t audit.Time) {
 	}
 }
 
-// rows counts rows of a block, which ascend.
-func (n *count) rows(b block, rows []uint16) {
-	if b.order() != nil {
-		for _, i := range rows {
-			n.add(b.time(int(i)), b.success(int(i)))
-		}
-		return
-	}
-	n.at(b.time(int(rows[0])))
-	n.total += uint64(len(rows))
-	n.at(b.time(int(rows[len(rows)-1])))
-	for _, i := range rows {
-		if !b.success(int(i)) {
-			n.failed++
-		}
-	}
-}
-
 // times returns the first and the last time, nil if there is none.
 func (n *count) times() (first, last *audit.Time) {
 	if n.total == 0 {
@@ -56,22 +43,35 @@ func (n *count) times() (first, last *audit.Time) {
 	return &n.first, &n.last
 }
 
-// each calls visit with every block of the view that has selected rows, which
-// ascend, in no order of time.
-func (v *view) each(ctx context.Context, visit func(p *plan, b block, rows []uint16) error) error {
+// beside calls count with every part of the view, with several at the same time,
+// as many as there are processors.
+func (v *view) beside(ctx context.Context, count func(context.Context, *plan) error) error {
 	if err := v.intact(); err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, p := range v.parts {
 		aheadOfParts(v.parts, p, false)
-		if err := p.each(ctx, visit); err != nil {
-			return err
-		}
+		group.Go(func() (err error) {
+			defer caught(&err)
+			defer faulted(panicOnFault(), p.segments(), &err)
+			return count(ctx, p)
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
-// each is [view.each] for a part.
+// caught makes an error of a panic of a goroutine of a reader, which its caller
+// could not recover from.
+func caught(err *error) {
+	if x := recover(); x != nil {
+		*err = fmt.Errorf("read the log: panic: %v\n%s", x, debug.Stack())
+	}
+}
+
+// each calls visit with every block of the part that has selected rows, which
+// ascend. A block is nobody's after the visit.
 func (p *plan) each(ctx context.Context, visit func(p *plan, b block, rows []uint16) error) error {
 	if err := p.prepare(); err != nil {
 		return err
@@ -83,6 +83,8 @@ func (p *plan) each(ctx context.Context, visit func(p *plan, b block, rows []uin
 		}
 	}
 	p.aheadOfList(blocks)
+	p.visited = new(segmentBlock)
+	defer func() { p.visited = nil }()
 	for _, n := range blocks {
 		p.aheadOfNext()
 		if err := ctx.Err(); err != nil {

@@ -216,7 +216,7 @@ func (w *lineWalk) pass() error {
 func (s *segmentBlock) indexed(dst []uint16, from, to uint64) []uint16 {
 	var some [miniRows]int64
 	for i := 0; i < s.n; i += miniRows {
-		for k, d := range some[:s.indexes.read(some[:], i)] {
+		for k, d := range some[:s.indexes().read(some[:], i)] {
 			if index := s.indexAt(i+k, d); index >= from && index < to {
 				dst = append(dst, uint16(i+k))
 			}

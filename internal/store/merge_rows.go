@@ -95,11 +95,11 @@ func (m *merger) addRow(b *segmentBlock, i, k int, codes *[numCols][]uint32) err
 		}
 		c.codes[col] = append(c.codes[col], codes[col][old])
 	}
-	c.text = b.producer.append(c.text, i)
+	c.text = b.producer().append(c.text, i)
 	c.ends = append(c.ends, uint32(len(c.text)))
-	c.text = b.requests.append(c.text, i)
+	c.text = b.requests().append(c.text, i)
 	c.ends = append(c.ends, uint32(len(c.text)))
-	extra, err := b.extras.at(&b.group, i)
+	extra, err := b.extras().at(&b.group, i)
 	c.text = append(c.text, extra...)
 	c.ends = append(c.ends, uint32(len(c.text)))
 	return err

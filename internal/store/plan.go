@@ -11,6 +11,7 @@ import (
 type plan struct {
 	part
 	number      int // among the parts of the view
+	place       int // of a segment: among those of the log
 	filter      *audit.Filter
 	least, most audit.Time // no row of the part lies beyond
 	from, to    audit.Time // from ≤ time < to is selected
@@ -24,6 +25,9 @@ type plan struct {
 	later  []int    // see aheadOfList
 	codes  []uint32 // scratch
 	found  []uint16 // scratch
+	// visited is what a block of a segment is opened in if one is done with before
+	// the next; nil if several are kept.
+	visited *segmentBlock
 }
 
 // restriction is the codes that a column of a row may have.
@@ -33,9 +37,9 @@ type restriction struct {
 	few []uint32 // its codes if these are few, else none
 }
 
-// newPlan returns the plan of a part.
-func newPlan(of part, f *audit.Filter) *plan {
-	p := &plan{part: of, filter: f, to: audit.MaxTime + 1, below: everything}
+// makePlan returns the plan of a part.
+func makePlan(of part, f *audit.Filter) plan {
+	p := plan{part: of, filter: f, to: audit.MaxTime + 1, below: everything}
 	p.least, p.most = of.times()
 	if f.From != nil {
 		p.from = *f.From
@@ -257,8 +261,11 @@ func (p *plan) free() bool {
 
 // in reports whether block n may hold a selected row.
 func (p *plan) in(n int) bool {
+	if p.none {
+		return false
+	}
 	least, most := p.bounds(n)
-	return !p.none && least < p.to && most >= p.from && (!p.listed || len(p.within(n)) > 0)
+	return least < p.to && most >= p.from && (!p.listed || len(p.within(n)) > 0)
 }
 
 // within returns the part of p.narrow that lies in block n.

@@ -22,18 +22,27 @@ type segment struct {
 	footer        *footer
 	sections      atomic.Uint32   // a bit a section that has its checksum
 	sectionsAhead atomic.Uint32   // a bit a section that was read ahead
-	checked       []atomic.Uint64 // a bit a block that has its checksum
+	checked       []atomic.Uint64 // a bit a block that has its checksum and pieces that can be opened
 	advised       []atomic.Uint64 // a bit a block that was read ahead
 	pages         [numSections]atomic.Pointer[paged]
+	dictionaries  [numCols]atomic.Pointer[words]
+	lookups       [numSections]atomic.Pointer[lookup]
 	columns       atomic.Pointer[codeColumns]
-	readers       sync.Pool // of *recordReader
-	liners        sync.Pool // of *lineReader
+	era           atomic.Pointer[era] // that it is the first of; see there
+	readers       sync.Pool           // of *recordReader
+	liners        sync.Pool           // of *lineReader
 }
 
 // openSegment returns the segment with these bytes, which must stay as long as
 // it is used. Only the footer is read.
 func openSegment(b []byte) (*segment, error) {
-	f, err := readFooter(b)
+	return openEnds(b, &segmentEnds{head: b[:min(len(b), segmentHeader)], tail: b})
+}
+
+// openEnds is openSegment where the ends of the bytes were read before: nothing
+// else is, and they are not kept.
+func openEnds(b []byte, ends *segmentEnds) (*segment, error) {
+	f, err := readFooter(b, ends)
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
 	}
@@ -118,7 +127,7 @@ func (s *segment) aheadOf(n int) {
 	s.ahead(s.footer.block(n).extent, s.footer.block(n).extent)
 }
 
-// wasRead reports whether block n has its checksum.
+// wasRead reports whether block n was found to be sound.
 func (s *segment) wasRead(n int) bool { return s.checked[n/64].Load()>>(n%64)&1 == 1 }
 
 // verify reads all of the segment.
@@ -135,20 +144,27 @@ func (s *segment) verify() error {
 func (s *segment) open(b *segmentBlock, n int) error {
 	x := s.footer.block(n).extent
 	raw := s.b[x.offset:][:x.length:x.length]
-	if !s.wasRead(n) {
+	first := !s.wasRead(n)
+	if first {
 		s.ahead(x, x)
 		if _, ok := s.bytes(x); !ok {
 			return s.damage(fmt.Errorf("block %d: checksum mismatch", n))
 		}
-		s.checked[n/64].Or(1 << (n % 64))
 	}
 	columns, err := s.codeColumns()
 	if err != nil {
 		return s.damage(err)
 	}
 	b.of, b.number = s, n
-	if err := b.open(raw, min(chunkRows, s.footer.rows-n<<chunkBits), columns); err != nil {
+	err = b.open(raw, min(chunkRows, s.footer.rows-n<<chunkBits), columns)
+	if first && err == nil {
+		err = b.openAll()
+	}
+	if err != nil {
 		return s.damage(fmt.Errorf("block %d: %w", n, err))
+	}
+	if first {
+		s.checked[n/64].Or(1 << (n % 64))
 	}
 	return nil
 }
@@ -198,12 +214,19 @@ func (s *segment) block(n int) (block, error) {
 
 // words returns the values of a column and their counts.
 func (s *segment) words(col int) (*words, error) {
+	if w := s.dictionaries[col].Load(); w != nil {
+		return w, nil
+	}
 	b, err := s.section(sectionDictionary + col)
 	if err != nil {
 		return nil, s.damage(err)
 	}
 	w, err := openWords(b, s.footer.values[col])
-	return w, s.damage(err)
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	s.dictionaries[col].Store(w)
+	return w, nil
 }
 
 func (s *segment) dictionary(col int) (dictionary, error) {
@@ -272,11 +295,11 @@ func (s *segment) counts(col int) (*ranking, error) {
 func (s *segment) failures() uint64 { return uint64(s.footer.rows - s.footer.successes) }
 
 func (s *segment) requests(id string) ([]uint32, error) {
-	return s.look(sectionRequests, id, func(b *segmentBlock) *idColumn { return &b.requests })
+	return s.look(sectionRequests, id, func(b *segmentBlock) *idColumn { return b.requests() })
 }
 
 func (s *segment) producers(id string) ([]uint32, error) {
-	return s.look(sectionProducers, id, func(b *segmentBlock) *idColumn { return &b.producer })
+	return s.look(sectionProducers, id, func(b *segmentBlock) *idColumn { return b.producer() })
 }
 
 // look returns the rows that have the id in a column of the blocks.
@@ -304,6 +327,9 @@ func (s *segment) look(section int, id string, column func(*segmentBlock) *idCol
 
 // lookUp returns the blocks that an id with this hash may be in.
 func (s *segment) lookUp(section int, hash uint64) ([]uint32, error) {
+	if l := s.lookups[section].Load(); l != nil {
+		return l.find(nil, hash)
+	}
 	pages, err := s.paged(section)
 	if err != nil {
 		return nil, err
@@ -312,6 +338,7 @@ func (s *segment) lookUp(section int, hash uint64) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.lookups[section].Store(&l)
 	return l.find(nil, hash)
 }
 

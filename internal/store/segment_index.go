@@ -61,7 +61,7 @@ func (s *segment) rowIn(n int, place int64, spread *spread) (row int, ok bool, e
 				return 0, false, err
 			}
 		}
-		for k, d := range found[:b.indexes.read(found[:], m*miniRows)] {
+		for k, d := range found[:b.indexes().read(found[:], m*miniRows)] {
 			if zero+int64(k)+d == place {
 				return int(zero) + k, true, nil
 			}

@@ -97,6 +97,9 @@ type footer struct {
 	blocks    []byte // the entries of the blocks
 }
 
+// footerHead is where the entries of the blocks begin in a footer.
+const footerHead = 2 + 4 + 5*8 + 4 + numCols*4 + numSections*extentSize
+
 // append appends the footer and the trailer.
 func (f *footer) append(dst []byte) []byte {
 	start := len(dst)
@@ -139,16 +142,28 @@ func readSegmentHeader(b []byte) (version uint16, err error) {
 	return version, nil
 }
 
-// readFooter reads the footer of a segment, which must fit the file exactly.
-func readFooter(b []byte) (*footer, error) {
+// segmentEnds is the first bytes of a segment's file and the last.
+type segmentEnds struct {
+	head, tail []byte
+	buf        [segmentHeader + usualFooter]byte // where they are, if they were read
+}
+
+// usualFooter is more than the footers of most segments have bytes.
+const usualFooter = 8 << 10
+
+// readFooter reads the footer of the segment with the bytes b and the ends, which
+// must fit the file exactly. It looks at no other bytes, unless the footer is
+// longer than the tail.
+func readFooter(b []byte, ends *segmentEnds) (*footer, error) {
 	if len(b) < segmentHeader+segmentTrailer {
 		return nil, fmt.Errorf("%d bytes are not a segment", len(b))
 	}
-	version, err := readSegmentHeader(b)
+	version, err := readSegmentHeader(ends.head)
 	if err != nil {
 		return nil, err
 	}
-	trailer := b[len(b)-segmentTrailer:]
+	tail := ends.tail
+	trailer := tail[len(tail)-segmentTrailer:]
 	if end, err := readSegmentHeader(trailer[8:]); err != nil {
 		return nil, fmt.Errorf("end: %w", err)
 	} else if end != version {
@@ -158,16 +173,21 @@ func readFooter(b []byte) (*footer, error) {
 	if length > uint64(len(b)-segmentHeader-segmentTrailer) {
 		return nil, fmt.Errorf("footer of %d bytes in %d", length, len(b))
 	}
-	end := len(b) - segmentTrailer
-	start := end - int(length)
-	if crc32.Checksum(b[start:end+4], castagnoli) != binary.LittleEndian.Uint32(trailer[4:]) {
+	if length > uint64(len(tail)-segmentTrailer) {
+		tail = b
+	}
+	end := len(tail) - segmentTrailer
+	raw := tail[end-int(length) : end+4]
+	if crc32.Checksum(raw, castagnoli) != binary.LittleEndian.Uint32(trailer[4:]) {
 		return nil, fmt.Errorf("footer: checksum mismatch")
 	}
-	f, ok := parseFooter(b[start:end])
+	f, ok := parseFooter(raw[:length])
+	start := len(b) - segmentTrailer - int(length)
 	if !ok || !f.tiles(start) {
 		return nil, fmt.Errorf("footer: does not describe the file")
 	}
 	f.version = version
+	f.blocks = b[start+footerHead:][:len(f.blocks)]
 	return f, nil
 }
 

@@ -88,7 +88,7 @@ func (r *lineReader) append(dst []byte, b *segmentBlock, i int, at place) ([]byt
 	k := i - c.first
 	dst = append(dst, `{"id":"`...)
 	begin := len(dst)
-	if dst = b.producer.append(dst, i); len(dst) == begin {
+	if dst = b.producer().append(dst, i); len(dst) == begin {
 		dst = audit.AppendDerivedID(dst, b.of.footer.origin, at.index)
 	}
 	dst = append(dst, `","timestamp":"`...)
@@ -103,7 +103,7 @@ func (r *lineReader) append(dst []byte, b *segmentBlock, i int, at place) ([]byt
 	}
 	dst = strconv.AppendInt(dst, int64(int32(c.duration[k])), 10)
 	dst = append(dst, `,"request_id":`...)
-	dst = b.requests.appendJSON(dst, i)
+	dst = b.requests().appendJSON(dst, i)
 	dst = append(dst, `,"extra_data":`...)
 	var err error
 	begin = len(dst)

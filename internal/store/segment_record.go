@@ -145,12 +145,12 @@ func (r *recordReader) record(e *audit.Record, i int) {
 // extra data that it can share.
 func (r *recordReader) addTexts(i int, e *audit.Record) error {
 	b, begin := r.block, len(r.text)
-	r.text = b.producer.append(r.text, i)
+	r.text = b.producer().append(r.text, i)
 	if len(r.text) == begin {
 		r.text = audit.AppendDerivedID(r.text, b.of.footer.origin, e.Index)
 	}
 	r.ends = append(r.ends, len(r.text))
-	r.text = b.requests.append(r.text, i)
+	r.text = b.requests().append(r.text, i)
 	r.ends = append(r.ends, len(r.text))
 	var err error
 	if e.ExtraData = r.columns.sharedExtra(b, i); e.ExtraData == "" {
@@ -214,7 +214,7 @@ func (c *rowColumns) sharedExtra(b *segmentBlock, i int) string {
 		b.shared = make([]string, mostShared)
 	}
 	if b.shared[code] == "" {
-		text, _ := b.extras.sharedText(code) // an error comes again
+		text, _ := b.extras().sharedText(code) // an error comes again
 		b.shared[code] = string(text)
 	}
 	return b.shared[code]
@@ -225,9 +225,9 @@ func (c *rowColumns) appendExtra(dst []byte, b *segmentBlock, i int) ([]byte, er
 	var text []byte
 	var err error
 	if code := c.extras[i-c.first]; code == 0 {
-		text, err = b.extras.aloneText(&b.group, c.alone[i-c.first])
+		text, err = b.extras().aloneText(&b.group, c.alone[i-c.first])
 	} else {
-		text, err = b.extras.sharedText(code)
+		text, err = b.extras().sharedText(code)
 	}
 	return append(dst, text...), err
 }
@@ -236,21 +236,21 @@ func (c *rowColumns) appendExtra(dst []byte, b *segmentBlock, i int) ([]byte, er
 func (c *rowColumns) load(b *segmentBlock, from, to int) {
 	n := to - from
 	c.first, c.n = from, n
-	b.timestamp.fill(c.times[:n], from)
-	b.duration.fill(c.duration[:n], from)
-	b.indexes.fill(c.displacement[:n], from)
-	b.received.fill(c.received[:n], from, c.times[:n])
+	b.timestamps().fill(c.times[:n], from)
+	b.duration().fill(c.duration[:n], from)
+	b.indexes().fill(c.displacement[:n], from)
+	b.received().fill(c.received[:n], from, c.times[:n])
 	for col := range c.codes {
 		b.fillCodes(c.codes[col][:n], col, from, c.codes[colIdentity][:n])
 	}
-	b.extras.codes.fill(c.extras[:n], from)
+	b.extras().codes.fill(c.extras[:n], from)
 	rank := -1
 	for k, code := range c.extras[:n] {
 		if code != 0 {
 			continue
 		}
 		if rank < 0 {
-			rank = b.extras.rank(from + k)
+			rank = b.extras().rank(from + k)
 		}
 		c.alone[k] = rank
 		rank++
@@ -260,12 +260,12 @@ func (c *rowColumns) load(b *segmentBlock, from, to int) {
 // loadRow decodes row i alone.
 func (c *rowColumns) loadRow(b *segmentBlock, i int) {
 	c.first, c.n = i, 1
-	c.times[0], c.duration[0], c.displacement[0] = b.timestamp.at(i), b.duration.at(i), b.indexes.at(i)
-	b.received.fill(c.received[:1], i, c.times[:1])
+	c.times[0], c.duration[0], c.displacement[0] = b.timestamps().at(i), b.duration().at(i), b.indexes().at(i)
+	b.received().fill(c.received[:1], i, c.times[:1])
 	for col := range c.codes {
 		c.codes[col][0] = b.code(col, i)
 	}
-	if c.extras[0] = b.extras.codes.at(i); c.extras[0] == 0 {
-		c.alone[0] = b.extras.rank(i)
+	if c.extras[0] = b.extras().codes.at(i); c.extras[0] == 0 {
+		c.alone[0] = b.extras().rank(i)
 	}
 }

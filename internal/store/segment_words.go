@@ -18,7 +18,11 @@ import (
 type words struct {
 	frontDict
 	ranking ranking
+	few     []string // the values if they are few, by code
 }
+
+// fewWords is how many values are kept as strings.
+const fewWords = 32
 
 // append appends the dictionary of the vocabulary.
 func (v *vocabulary) append(dst []byte) []byte {
@@ -52,7 +56,18 @@ func openWords(b []byte, n int) (*words, error) {
 	if w.ranking, err = openRanking(rankBytes, n); err != nil {
 		return nil, err
 	}
+	if n <= fewWords {
+		w.few = w.all()
+	}
 	return w, nil
+}
+
+// value returns the value of a code, "" if there is none.
+func (w *words) value(code uint32) string {
+	if int(code) < len(w.few) {
+		return w.few[code]
+	}
+	return w.frontDict.value(code)
 }
 
 func (w *words) len() int { return w.n }

@@ -62,9 +62,6 @@ func (s *Store) openSealed(info *segmentInfo) error {
 // errSegment is in the chain of the error of a segment that is damaged.
 var errSegment = errors.New("segment is damaged")
 
-// usualFooter is more than the footers of most segments have bytes.
-const usualFooter = 32 << 10
-
 // load maps and opens the file of a segment. It stays mapped as long as the log
 // or a view has it: when the store is closed until the process ends, since a
 // reader may still be in it.
@@ -73,14 +70,21 @@ func (s *Store) load(info *segmentInfo) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	ends, _ := s.ends.Get().(*segmentEnds)
+	if ends == nil {
+		ends = new(segmentEnds)
+	}
+	defer s.ends.Put(ends)
 	m, err := vfs.Map(file)
+	if err == nil {
+		if err = ends.read(file, len(m.Bytes)); err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	end := uint64(len(m.Bytes))
-	m.Ahead(0, min(end, uint64(segmentHeader)))
-	m.Ahead(end-min(end, usualFooter), end)
-	segment, err := openSegment(m.Bytes)
+	segment, err := openEnds(m.Bytes, ends)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", errSegment, err), m.Close())
 	}
@@ -91,6 +95,20 @@ func (s *Store) load(info *segmentInfo) (*segment, error) {
 			errSegment, f.indexes.From, f.indexes.To-1, f.tenant)
 	}
 	return segment, nil
+}
+
+// read reads the ends of a file of so many bytes, by calls and not in a mapping:
+// the first look at a page there brings in megabytes around it, and most segments
+// are opened long before anybody asks them.
+func (e *segmentEnds) read(file vfs.File, size int) error {
+	e.head, e.tail = e.buf[:min(size, segmentHeader)], e.buf[segmentHeader:][:min(size, usualFooter)]
+	if n, err := file.ReadAt(e.tail, int64(size-len(e.tail))); n < len(e.tail) {
+		return err
+	}
+	if n, err := file.ReadAt(e.head, 0); n < len(e.head) {
+		return err
+	}
+	return nil
 }
 
 // segmentFiles returns the names of the segments' files below the directory.

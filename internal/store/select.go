@@ -14,7 +14,7 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 	if !p.in(n) {
 		return nil, nil, nil
 	}
-	b, err := p.block(n)
+	b, err := p.visit(n)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,6 +30,14 @@ func (p *plan) selected(n int) (block, []uint16, error) {
 		rows = keep(rows, func(i int) bool { return b.index(i) < p.below })
 	}
 	return b, rows, nil
+}
+
+// visit returns block n.
+func (p *plan) visit(n int) (block, error) {
+	if s, ok := p.part.(*segment); ok && p.visited != nil {
+		return p.visited, s.open(p.visited, n)
+	}
+	return p.block(n)
 }
 
 // candidates returns the rows of block n, ascending, that the lists, the times,

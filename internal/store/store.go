@@ -98,6 +98,7 @@ type Store struct {
 	sealer *sealer
 	space  *space
 	full   chan struct{} // a tail is full and durable, or the tails are too much
+	ends   sync.Pool     // of *segmentEnds, for reading them
 
 	unsealed atomic.Int64 // rows in the tails of all logs
 	recent   atomic.Int64 // bytes of the recent lines of all logs

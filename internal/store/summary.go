@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/scaivault/audit"
@@ -17,13 +16,25 @@ func (s *Store) Summary(ctx context.Context, tenant audit.TenantID, q audit.Summ
 	if err := c.count(ctx, v); err != nil {
 		return audit.Summary{}, err
 	}
+	actions, err := c.actions.breakdown()
+	if err != nil {
+		return audit.Summary{}, err
+	}
+	identities, err := c.identities.top(q.Top)
+	if err != nil {
+		return audit.Summary{}, err
+	}
+	paths, err := c.paths.top(q.Top)
+	if err != nil {
+		return audit.Summary{}, err
+	}
 	return audit.Summary{
 		TotalEvents:      c.total,
 		SuccessfulEvents: c.total - c.failed,
 		FailedEvents:     c.failed,
-		ActionsBreakdown: c.actions.breakdown(),
-		TopIdentities:    identityCounts(c.identities.top(q.Top)),
-		TopResources:     pathCounts(c.paths.top(q.Top)),
+		ActionsBreakdown: actions,
+		TopIdentities:    identityCounts(identities),
+		TopResources:     pathCounts(paths),
 		From:             *q.From,
 		To:               *q.To,
 		AsOf:             v.size,
@@ -47,19 +58,43 @@ func (c *counter) count(ctx context.Context, v *view) error {
 	if err := v.intact(); err != nil {
 		return err
 	}
-	for _, p := range v.parts {
-		if err := p.prepare(); err != nil {
-			return err
+	for i := 0; i < len(v.parts); i++ {
+		r, err := v.eraAt(i)
+		switch {
+		case err != nil:
+		case r != nil && c.timeline.byHours():
+			err = c.addEra(r, v.parts[i:i+eraLength])
+			i += eraLength - 1
+		default:
+			err = c.part(ctx, v.parts[i])
 		}
-		if err := c.part(ctx, p); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
+// addEra counts the rows of an era, whose parts these are.
+func (c *counter) addEra(r *era, parts []*plan) error {
+	for _, t := range c.tallies() {
+		t.addEra(r)
+	}
+	for _, p := range parts {
+		c.total += uint64(p.rows())
+		c.failed += p.failures()
+		if err := c.timeline.addSpan(&span{part: p.part, to: p.rows()}, p.from, p.to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // part counts the rows of a part.
 func (c *counter) part(ctx context.Context, p *plan) error {
+	if err := p.prepare(); err != nil {
+		return err
+	}
 	if c.timeline.byHours() {
 		s, ok, err := p.spanOf()
 		if err != nil {
@@ -178,72 +213,4 @@ func (t *timeline) addSpan(s *span, from, to audit.Time) error {
 		t.add(max(start, from), uint64(h.total), uint64(h.failed))
 	}
 	return nil
-}
-
-// Secret returns a page of the trail of the secret q.SecretPath, and the
-// summary of its last thirty days, to which the query's other filters do not
-// apply.
-func (s *Store) Secret(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.SecretTrail, error) {
-	page, err := s.Query(ctx, tenant, q)
-	if err != nil {
-		return audit.SecretTrail{}, err
-	}
-	trail := audit.SecretTrail{Page: page, Path: q.SecretPath}
-	f := audit.Filter{SecretPath: q.SecretPath, Within: q.Within}
-	partners, err := s.trail(ctx, tenant, f, colIdentity, &trail.Summary.TrailSummary)
-	trail.Summary.UniqueIdentities = len(partners)
-	trail.Summary.TopIdentities = identityCounts(rank(partners, audit.DefaultTop))
-	return trail, err
-}
-
-// Identity returns a page of the trail of the identity q.IdentityID, and the
-// summary of its last thirty days, to which the query's other filters do not
-// apply.
-func (s *Store) Identity(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.IdentityTrail, error) {
-	page, err := s.Query(ctx, tenant, q)
-	if err != nil {
-		return audit.IdentityTrail{}, err
-	}
-	trail := audit.IdentityTrail{Page: page, IdentityID: q.IdentityID}
-	f := audit.Filter{IdentityID: q.IdentityID, Within: q.Within}
-	partners, err := s.trail(ctx, tenant, f, colPath, &trail.Summary.TrailSummary)
-	if err != nil {
-		return audit.IdentityTrail{}, err
-	}
-	trail.Summary.UniqueResources = len(partners)
-	trail.Summary.TopResources = pathCounts(rank(partners, audit.DefaultTop))
-	newest, err := s.Query(ctx, tenant, audit.Query{Filter: f, Limit: 1})
-	if err == nil && len(newest.Records) > 0 {
-		trail.IdentityType = newest.Records[0].IdentityType
-	}
-	return trail, err
-}
-
-// trail counts the events of the last thirty days that the filter selects, and
-// returns the counts of those on the other side: a secret's identities, an
-// identity's secrets.
-func (s *Store) trail(ctx context.Context, tenant audit.TenantID, f audit.Filter, partners int,
-	sum *audit.TrailSummary) (_ map[string]uint64, err error) {
-	to := audit.TimeOf(s.opts.Clock())
-	from := max(0, to-audit.TrailPeriod)
-	f.From, f.To = &from, &to
-	var all count
-	actions, others := newTally(colAction), newTally(partners)
-	v := s.reader(tenant).read(&f, everything)
-	defer v.end(&err)
-	err = v.each(ctx, func(p *plan, b block, rows []uint16) error {
-		all.rows(b, rows)
-		return cmp.Or(actions.add(p, b, rows), others.add(p, b, rows))
-	})
-	*sum = audit.TrailSummary{
-		PeriodDays:       int(audit.TrailPeriod / audit.Day),
-		From:             from,
-		To:               to,
-		TotalEvents:      all.total,
-		SuccessfulEvents: all.total - all.failed,
-		FailedEvents:     all.failed,
-		ActionsBreakdown: actions.breakdown(),
-	}
-	sum.FirstAccessedAt, sum.LastAccessedAt = all.times()
-	return others.fold(), err
 }

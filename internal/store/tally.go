@@ -21,10 +21,12 @@ type cursor interface {
 	next() (code uint32, count int64, ok bool)
 }
 
-// tally counts rows by the values of a column, over all parts.
+// tally counts rows by the values of a column, over all parts. Those of an era, an
+// era has counted.
 type tally struct {
 	col   int
 	parts []partCounts
+	eras  []*era
 	codes []uint32 // scratch
 }
 
@@ -108,9 +110,43 @@ func (t *tally) read(b block, from, to int, n uint32) {
 	}
 }
 
+// addEra counts the rows of an era.
+func (t *tally) addEra(r *era) { t.eras = append(t.eras, r) }
+
+// single returns the tally of the same rows without eras.
+func (t *tally) single() (*tally, error) {
+	if len(t.eras) == 0 {
+		return t, nil
+	}
+	all := &tally{col: t.col, parts: slices.Clone(t.parts)}
+	for _, r := range t.eras {
+		of, err := r.tally(t.col)
+		if err != nil {
+			return nil, err
+		}
+		all.parts = append(all.parts, of.parts...)
+	}
+	return all, nil
+}
+
 // fold returns the counts by value; null is not among them.
-func (t *tally) fold() map[string]uint64 {
+func (t *tally) fold() (map[string]uint64, error) {
 	sums := make(map[string]uint64)
+	for _, r := range t.eras {
+		best, err := r.counts(t.col)
+		if err != nil {
+			return nil, err
+		}
+		if best.below > 0 { // it does not know all
+			if t, err = t.single(); err != nil {
+				return nil, err
+			}
+			return t.fold()
+		}
+		for _, v := range best.list {
+			sums[v.value] += v.n
+		}
+	}
 	for _, p := range t.parts {
 		for c := p.counts.top(); ; {
 			code, n, ok := c.next()
@@ -121,16 +157,17 @@ func (t *tally) fold() map[string]uint64 {
 		}
 	}
 	delete(sums, "")
-	return sums
+	return sums, nil
 }
 
 // breakdown returns the counts by action.
-func (t *tally) breakdown() map[audit.Action]uint64 {
+func (t *tally) breakdown() (map[audit.Action]uint64, error) {
 	m := make(map[audit.Action]uint64)
-	for value, n := range t.fold() {
+	sums, err := t.fold()
+	for value, n := range sums {
 		m[audit.Action(value)] = n
 	}
-	return m
+	return m, err
 }
 
 // ranked is a value and its count.

@@ -12,17 +12,22 @@ import (
 // ranks at a time, and looks a value that it meets up in the parts where it did
 // not meet it, unless the value cannot be among the first n even if it occurs
 // there as often as what was met last; until that holds for all values below.
-func (t *tally) top(n int) []ranked {
+func (t *tally) top(n int) ([]ranked, error) {
 	const perLookup = 8 // values that are added up in the time of one lookup
-	d := t.descend()
+	d, err := t.descend()
+	if err != nil {
+		return nil, err
+	}
 	var best []ranked
-	for values := t.values(); d.lookups*perLookup <= max(values, 1000); {
+	for values := t.values(); !d.ended && d.lookups*perLookup <= max(values, 1000); {
 		for _, c := range d.meet(n + 10) {
 			least := uint64(0)
 			if len(best) == n {
 				least = best[n-1].n
 			}
-			if !d.complete(c, least) {
+			if ok, err := d.complete(c, least); err != nil {
+				return nil, err
+			} else if !ok {
 				continue
 			}
 			at, _ := slices.BinarySearchFunc(best, c.ranked, ranked.compare)
@@ -30,10 +35,17 @@ func (t *tally) top(n int) []ranked {
 			best = best[:min(len(best), n)]
 		}
 		if d.sum == 0 || len(best) == n && best[n-1].n > d.sum {
-			return best
+			return best, nil
 		}
 	}
-	return rank(t.fold(), n)
+	if len(t.eras) > 0 { // they do not know enough
+		if t, err = t.single(); err != nil {
+			return nil, err
+		}
+		return t.top(n)
+	}
+	sums, err := t.fold()
+	return rank(sums, n), err
 }
 
 // values returns how many values the parts have, each counted in each.
@@ -41,27 +53,69 @@ func (t *tally) values() (n int) {
 	for _, p := range t.parts {
 		n += p.dict.len()
 	}
+	for _, r := range t.eras {
+		for _, s := range r.of {
+			n += s.footer.values[t.col]
+		}
+	}
 	return n
+}
+
+// ranks is what a descent goes down.
+type ranks interface {
+	// next returns the next value, the most frequent first, and how often it
+	// occurs; at the end false and how often any other occurs at most.
+	next() (value string, n uint64, ok bool)
+	// count returns how often a value occurs.
+	count(value string) (uint64, error)
 }
 
 // descent is how far the rankings of all parts were gone down. A value that was
 // not met occurs in a part at most as often as the one that was met there last.
 type descent struct {
-	parts   []partCounts
-	cursors []cursor
-	counts  []uint64 // of the values that were met last, 0 at the end
+	parts   []ranks
+	counts  []uint64 // of the values that were met last, or of any other at the end
 	sum     uint64   // of counts
 	met     map[string]bool
 	lookups int
+	ended   bool // nothing is left to meet
 }
 
-func (t *tally) descend() *descent {
-	d := &descent{parts: t.parts, cursors: make([]cursor, len(t.parts)), counts: make([]uint64, len(t.parts)),
-		met: map[string]bool{"": true}} // null is not ranked
-	for i, p := range t.parts {
-		d.cursors[i] = p.counts.top()
+func (t *tally) descend() (*descent, error) {
+	d := &descent{met: map[string]bool{"": true}} // null is not ranked
+	for i := range t.parts {
+		d.parts = append(d.parts, &partRanks{&t.parts[i], t.parts[i].counts.top()})
 	}
-	return d
+	for _, r := range t.eras {
+		known, err := r.counts(t.col)
+		if err != nil {
+			return nil, err
+		}
+		d.parts = append(d.parts, &eraRanks{era: r, known: known, col: t.col})
+	}
+	d.counts = make([]uint64, len(d.parts))
+	return d, nil
+}
+
+// partRanks goes through the values of a part.
+type partRanks struct {
+	*partCounts
+	cursor cursor
+}
+
+func (p *partRanks) next() (string, uint64, bool) {
+	code, n, ok := p.cursor.next()
+	if !ok {
+		return "", 0, false
+	}
+	return p.dict.value(code), uint64(n), true
+}
+
+func (p *partRanks) count(value string) (uint64, error) {
+	if code, ok := p.dict.find(value); ok {
+		return uint64(p.counts.count(code)), nil
+	}
+	return 0, nil
 }
 
 // candidate is a value, how often it occurs where it was met, and where that is.
@@ -74,14 +128,15 @@ type candidate struct {
 // those of which most is known first.
 func (d *descent) meet(ranks int) []*candidate {
 	fresh := make(map[string]*candidate)
-	for i := range d.parts {
+	d.ended = true
+	for i, p := range d.parts {
 		for range ranks {
-			code, count, ok := d.cursors[i].next()
-			d.sum += uint64(count) - d.counts[i]
-			if d.counts[i] = uint64(count); !ok {
+			value, count, ok := p.next()
+			d.sum += count - d.counts[i]
+			if d.counts[i] = count; !ok {
 				break
 			}
-			value := d.parts[i].dict.value(code)
+			d.ended = false
 			if d.met[value] {
 				continue
 			}
@@ -90,7 +145,7 @@ func (d *descent) meet(ranks int) []*candidate {
 				c = &candidate{ranked: ranked{value: value}}
 				fresh[value] = c
 			}
-			c.n, c.in = c.n+uint64(count), append(c.in, i)
+			c.n, c.in = c.n+count, append(c.in, i)
 		}
 	}
 	list := make([]*candidate, 0, len(fresh))
@@ -106,7 +161,7 @@ func (d *descent) meet(ranks int) []*candidate {
 
 // complete looks a value up where it was not met, and reports whether it occurs
 // at least so often in all; it stops as soon as it cannot.
-func (d *descent) complete(c *candidate, least uint64) bool {
+func (d *descent) complete(c *candidate, least uint64) (bool, error) {
 	rest := d.sum
 	for _, i := range c.in {
 		rest -= d.counts[i]
@@ -118,13 +173,15 @@ func (d *descent) complete(c *candidate, least uint64) bool {
 			continue
 		}
 		if c.n+rest < least {
-			return false
+			return false, nil
 		}
 		rest -= d.counts[i]
 		d.lookups++
-		if code, ok := p.dict.find(c.value); ok {
-			c.n += uint64(p.counts.count(code))
+		n, err := p.count(c.value)
+		if err != nil {
+			return false, err
 		}
+		c.n += n
 	}
-	return c.n >= least
+	return c.n >= least, nil
 }

@@ -37,22 +37,27 @@ func (l *tenantLog) view(f *audit.Filter, size uint64) *view {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	v := &view{size: min(size, l.end()), damaged: l.damaged, faults: panicOnFault()}
-	for _, s := range l.segments {
+	plans := make([]plan, 0, len(l.segments)+len(l.tails)) // never moved
+	add := func(p plan) bool {
+		if !p.none {
+			p.number = len(v.parts)
+			plans = append(plans, p)
+			v.parts = append(v.parts, &plans[len(plans)-1])
+		}
+		return !p.none
+	}
+	for i, s := range l.segments {
 		if s.indexes().From >= v.size {
 			break
 		}
-		if p := newPlan(s, f); !p.none {
+		p := makePlan(s, f)
+		if p.below, p.place = v.size, i; add(p) {
 			s.hold()
-			p.below, p.number = v.size, len(v.parts)
-			v.parts = append(v.parts, p)
 		}
 	}
 	for _, t := range l.tails {
 		if n := t.before(v.size); n > 0 {
-			if p := newPlan(t.view(n, &l.mu), f); !p.none {
-				p.number = len(v.parts)
-				v.parts = append(v.parts, p)
-			}
+			add(makePlan(t.view(n, &l.mu), f))
 		}
 	}
 	return v

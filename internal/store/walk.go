@@ -143,6 +143,9 @@ func (h *stops) enter(p *plan) error {
 	if err := p.prepare(); err != nil {
 		return err
 	}
+	if p.none {
+		return nil
+	}
 	var blocks []int
 	for n := range p.blocks() {
 		if p.in(n) {
