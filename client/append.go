@@ -88,9 +88,10 @@ func AppendEvent(dst []byte, e *audit.Event) []byte {
 		dst = append(dst, `"timestamp":"`...)
 		dst = append(e.Timestamp.Append(dst), '"', ',')
 	}
-	line := e.AppendLine(nil)
+	at := len(dst)
+	dst = e.AppendLine(dst)
 	// Ids and times hold no quotes: the first match is the member itself.
-	return append(dst, line[bytes.Index(line, []byte(`"action":`)):]...)
+	return append(dst[:at], dst[at+bytes.Index(dst[at:], []byte(`"action":`)):]...)
 }
 
 func compress(body []byte) ([]byte, error) {

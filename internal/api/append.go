@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
 	"net/http"
 
 	"github.com/scaivault/audit"
@@ -34,7 +33,7 @@ func (s *Server) appendLogs(r *request) error {
 		return err
 	}
 	if b.Key = key; key != "" {
-		b.Digest = sha256.Sum256([]byte(body))
+		b.Digest = digest(body)
 	}
 	receipt, err := s.Log.Append(r.Context(), r.tenant, b)
 	if err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"mime"
@@ -142,4 +143,18 @@ func bodyError(err error) error {
 func tooLarge(limit int64) error {
 	return audit.Errorf(audit.CodePayloadTooLarge,
 		"the body has more than %d bytes; send fewer events at a time", limit)
+}
+
+// digest returns the SHA-256 of a body. It takes pieces, since a body is large
+// and a hash wants bytes that may change.
+func digest(body string) (sum [sha256.Size]byte) {
+	var piece [4 << 10]byte
+	h := sha256.New()
+	for body != "" {
+		n := copy(piece[:], body)
+		h.Write(piece[:n]) // which never fails
+		body = body[n:]
+	}
+	h.Sum(sum[:0])
+	return sum
 }

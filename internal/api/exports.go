@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"github.com/scaivault/audit"
 )
@@ -81,7 +80,7 @@ func exportRequest(r *request) (audit.ExportRequest, error) {
 	}
 	wanted, err := audit.DecodeExportRequest(body)
 	if wanted.Key = key; key != "" {
-		wanted.Digest = sha256.Sum256([]byte(body))
+		wanted.Digest = digest(body)
 	}
 	return wanted, err
 }

@@ -20,7 +20,7 @@ import (
 // openMem opens a store on a disk in memory whose tails have room for n rows.
 func openMem(t *testing.T, m *vfs.Mem, n int) *Store {
 	t.Helper()
-	s, err := Open(m, "/data", Options{SealEvents: n, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	s, err := Open(m, "/data", Options{SealEvents: n, Burst: 1, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Clock: func() time.Time { return time.Unix(1_767_323_045, 0) }})
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,8 @@ func (c *clock) advance(d audit.Time) {
 func options() store.Options { return optionsAt(newClock()) }
 
 func optionsAt(c *clock) store.Options {
-	return store.Options{Clock: c.time, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SealEvents: 8}
+	return store.Options{Clock: c.time, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SealEvents: 8,
+		Burst: 1} // none: it is less than a microsecond
 }
 
 // open opens a store that is closed with the test.

@@ -12,7 +12,7 @@ type keyIndex struct {
 	seed  maphash.Seed
 	slots []keySlot         // a power of two
 	keys  int               // occupied slots
-	prev  map[uint32]uint32 // row → the row before it with the same key
+	prev  map[uint32]uint32 // row → the row before it with the same key; nil if all differ
 }
 
 // keySlot is the newest row of a key, and the low half of the key's hash: other
@@ -22,9 +22,13 @@ type keySlot struct {
 	hash uint32
 }
 
-func newKeyIndex() *keyIndex {
-	const slots = 16
-	return &keyIndex{seed: maphash.MakeSeed(), slots: make([]keySlot, slots), prev: make(map[uint32]uint32)}
+// newKeyIndex returns an index that has room for so many keys, and grows.
+func newKeyIndex(keys int) *keyIndex {
+	slots := 16
+	for 4*keys > 3*slots {
+		slots *= 2
+	}
+	return &keyIndex{seed: maphash.MakeSeed(), slots: make([]keySlot, slots)}
 }
 
 // slot returns the slot of key, its own or the free one where it belongs, and
@@ -49,6 +53,9 @@ func (x *keyIndex) add(row uint32, keyOf func(row uint32) []byte) {
 	if s.row == 0 {
 		x.keys++
 	} else {
+		if x.prev == nil {
+			x.prev = make(map[uint32]uint32)
+		}
 		x.prev[row] = s.row - 1
 	}
 	*s = keySlot{row + 1, hash}

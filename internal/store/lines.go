@@ -26,11 +26,12 @@ const (
 func (s *Store) Lines(ctx context.Context, tenant audit.TenantID, from, to uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		l := s.reader(tenant)
-		w := lineWalk{ctx: ctx, yield: yield, next: from, recent: l.recentFrom(from)}
+		recent := l.recentFrom(from)
+		w := lineWalk{ctx: ctx, yield: yield, next: from, recent: recent}
 		if err := w.log(l, to); err != nil && !w.ended {
 			yield(nil, err)
 		}
-		l.wasRead(w.next)
+		l.wasRead(recent, w.next)
 	}
 }
 
@@ -41,7 +42,7 @@ type lineWalk struct {
 	next  uint64 // index of the line that is due
 	ended bool   // nothing may be yielded any more
 
-	recent []recentBatch // those that are not read yet
+	recent []*recentBatch // those that are not read yet
 
 	text   []byte   // of a line of a tail
 	lines  lineList // of a window, in the order of reading
@@ -127,7 +128,7 @@ func (w *lineWalk) tail(v *tailView, end uint64) error {
 }
 
 // encoded yields the lines of a batch from the next one on, up to the index end.
-func (w *lineWalk) encoded(b recentBatch, end uint64) {
+func (w *lineWalk) encoded(b *recentBatch, end uint64) {
 	text := b.text
 	for index := b.first; index < min(b.end, end) && !w.ended; index++ {
 		var line []byte

@@ -17,12 +17,20 @@ func (l *tenantLog) roll(n int) {
 	}
 }
 
-// rollOld ends the tails that began too long before now.
+// due reports whether the present tail has enough rows. One that got them in no
+// time may have as many as a merged segment.
+func (l *tenantLog) due(now audit.Time) bool {
+	t := l.tail()
+	return t.staged >= mergeFactor*l.limit || t.staged >= l.limit && now-t.since >= l.burst
+}
+
+// rollOld ends the tails that began too long before now, or have enough rows
+// since their burst is over.
 func (s *Store) rollOld(now audit.Time) {
 	before := now - audit.Time(s.opts.SealAfter.Microseconds())
 	for _, l := range s.allLogs() {
 		l.mu.Lock()
-		if t := l.tail(); t.staged > 0 && t.since <= before {
+		if t := l.tail(); t.since <= before || l.due(now) {
 			l.roll(0)
 		}
 		l.mu.Unlock()

@@ -19,17 +19,23 @@ var packer = sync.OnceValues(func() (*zstd.Encoder, error) {
 // sharedTexts returns the texts that several rows have, the most frequent
 // first, and the code of each.
 func sharedTexts(texts [][]byte) (list []string, codes map[string]int64) {
-	counts := make(map[string]int)
+	places := make(map[string]int)
+	var counts []int
 	for _, t := range texts {
-		counts[string(t)]++
+		if i, ok := places[string(t)]; ok {
+			counts[i]++
+		} else {
+			places[string(t)] = len(counts)
+			counts = append(counts, 1)
+		}
 	}
-	for t, n := range counts {
-		if n >= sharedRows {
+	for t, i := range places {
+		if counts[i] >= sharedRows {
 			list = append(list, t)
 		}
 	}
 	slices.SortFunc(list, func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(counts[places[b]], counts[places[a]]), cmp.Compare(a, b))
 	})
 	codes = make(map[string]int64, len(list))
 	for i, t := range list {

@@ -51,6 +51,10 @@ type Options struct {
 	// into a segment; default 262,144, at most [MaxSealEvents]. Segments are merged
 	// up to four times as many.
 	SealEvents int
+	// Burst is how long a tail takes events from its first one on although it has
+	// SealEvents of them, up to four times as many: what comes that fast is
+	// written into a segment once, and not merged again. Default 10 s.
+	Burst time.Duration
 	// SealAfter is how long events stay in memory that are fewer; default 24 h.
 	SealAfter time.Duration
 	// TailEvents is the number of all tenants' events in memory from which on
@@ -80,6 +84,9 @@ func (o *Options) setDefaults() {
 		o.SealEvents = 1 << 18
 	}
 	o.SealEvents = min(o.SealEvents, MaxSealEvents)
+	if o.Burst == 0 {
+		o.Burst = 10 * time.Second
+	}
 	if o.TailEvents == 0 {
 		o.TailEvents = 1 << 20
 	}
@@ -101,8 +108,8 @@ type Store struct {
 	ends   sync.Pool     // of *segmentEnds, for reading them
 
 	unsealed atomic.Int64 // rows in the tails of all logs
-	recent   atomic.Int64 // bytes of the recent lines of all logs
 	callers  atomic.Int64 // that wait for an append or an answer
+	recent   recentRoom
 
 	mu   sync.RWMutex // guards logs; never held during I/O
 	logs map[audit.TenantID]*tenantLog

@@ -20,11 +20,13 @@ type tail struct {
 	visible int
 	dicts   [numCols]dict
 	ids     *keyIndex // rows by producer's id
-	reqs    *keyIndex // rows by request id
+	// reqs are the rows of each chunk by request id. Every event has one, and a
+	// small index stays in the processor's cache; ids are looked up more often.
+	reqs []*keyIndex
 }
 
 func newTail(origin uint16, first uint64) *tail {
-	t := &tail{origin: origin, first: first, ids: newKeyIndex(), reqs: newKeyIndex()}
+	t := &tail{origin: origin, first: first, ids: newKeyIndex(0)}
 	for col := range t.dicts {
 		t.dicts[col] = newDict()
 	}
@@ -41,6 +43,7 @@ func (t *tail) insert(e *audit.Event, received audit.Time) {
 		t.since = received
 	}
 	if t.staged%chunkRows == 0 {
+		t.reqs = append(t.reqs, newKeyIndex(min(t.staged, chunkRows))) // the first one grows
 		t.chunks = append(t.chunks, nextChunk(t.chunks))
 	}
 	event := *e
@@ -56,7 +59,7 @@ func (t *tail) insert(e *audit.Event, received audit.Time) {
 		t.ids.add(row, t.keyOf(textID))
 	}
 	if event.RequestID != "" {
-		t.reqs.add(row, t.keyOf(textRequest))
+		t.reqs[row>>chunkBits].add(row, t.keyOf(textRequest))
 	}
 	t.staged++
 }
@@ -171,7 +174,11 @@ func (v *tailView) hours() ([]hourCount, error) { return nil, nil }
 func (v *tailView) requests(id string) ([]uint32, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return ascending(v.tail.reqs.rows(id, v.tail.keyOf(textRequest))), nil
+	var rows []uint32
+	for _, x := range v.tail.reqs {
+		rows = append(rows, ascending(x.rows(id, v.tail.keyOf(textRequest)))...)
+	}
+	return rows, nil
 }
 
 func (v *tailView) producers(id string) ([]uint32, error) {

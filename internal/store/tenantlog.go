@@ -16,7 +16,8 @@ import (
 type tenantLog struct {
 	tenant audit.TenantID
 	origin uint16
-	limit  int           // rows at which a tail is followed by the next
+	limit  int           // rows at which a tail is followed by the next,
+	burst  audit.Time    // but for one that is not yet that old
 	full   chan struct{} // told when a tail is full and durable
 
 	unsealed *atomic.Int64 // rows in the tails of all logs
@@ -29,7 +30,6 @@ type tenantLog struct {
 	last     audit.Time // of the latest receipt
 	pending  *group     // of the latest staged batch; nil after recovery
 	keys     keyring
-	batch    []byte // for encoding the lines of a batch
 	recent   recent
 	grown    chan struct{} // closed when more is visible; nil if nobody waits
 }
@@ -42,10 +42,11 @@ const maxUnsealed = 4
 // events that are lost.
 func (s *Store) newLog(tenant audit.TenantID, lost uint64) *tenantLog {
 	l := &tenantLog{
-		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents, full: s.full, unsealed: &s.unsealed,
+		tenant: tenant, origin: s.opts.Origin, limit: s.opts.SealEvents,
+		burst: audit.Time(s.opts.Burst.Microseconds()), full: s.full, unsealed: &s.unsealed,
 		callers: &s.callers,
 		tails:   []*tail{newTail(s.opts.Origin, lost)}, keys: newKeyring(),
-		recent: recent{held: &s.recent},
+		recent: recent{recentRoom: &s.recent},
 	}
 	if lost > 0 {
 		l.damaged = []audit.IndexRange{{From: 0, To: lost}}
@@ -136,45 +137,54 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 			return audit.Receipt{}, nil, fmt.Errorf("write receipt: %w", err)
 		}
 	}
-	events := l.prepare(b, v.fresh, now)
-	g, err := w.add(mark{l, t, t.staged + len(v.fresh), s.key != "", now}, appendSection(nil, &s), l.batch)
+	lines := l.encode(b, v.fresh, now)
+	g, err := w.add(mark{l, t, t.staged + len(v.fresh), s.key != "", now}, appendSection(nil, &s), lines.text)
 	if err != nil {
+		l.recent.reuse(lines)
 		return audit.Receipt{}, nil, err
 	}
 	l.pending, l.last = g, now
-	l.recent.add(t.next(), len(events), l.batch)
-	for i := range events {
-		t.insert(&events[i], now)
+	l.recent.keep(lines, t.next(), len(v.fresh))
+	for _, i := range v.fresh {
+		e := complete(&b.Events[i], now)
+		t.insert(&e, now)
 	}
-	l.unsealed.Add(int64(len(events)))
+	l.unsealed.Add(int64(len(v.fresh)))
 	if b.Key != "" {
 		l.keys.add(b.Key, &keyed{digest: b.Digest, receipt: receipt, at: now, group: g})
 	}
-	l.roll(l.limit)
+	if l.due(now) {
+		l.roll(0)
+	}
 	return receipt, g, nil
 }
 
-// prepare returns the events that are to be appended, with what the log fills
-// in, and puts their canonical lines into l.batch, as they stand in a section.
-func (l *tenantLog) prepare(b *audit.Batch, fresh []int, now audit.Time) []audit.Event {
-	events := make([]audit.Event, len(fresh))
+// encode returns the canonical lines of events that are to be appended, as they
+// stand in a section.
+func (l *tenantLog) encode(b *audit.Batch, fresh []int, now audit.Time) *recentBatch {
+	lines := l.recent.begin()
 	next := l.tail().next()
-	l.batch = l.batch[:0]
 	for n, i := range fresh {
-		e := &events[n]
-		*e = b.Events[i]
-		if e.Timestamp == audit.NoTime {
-			e.Timestamp = now
-		}
-		if e.ExtraData == "" {
-			e.ExtraData = "{}"
-		}
+		e := complete(&b.Events[i], now)
 		if e.ID == "" {
 			e.ID = audit.DerivedID(l.origin, next+uint64(n))
 		}
-		l.batch = appendLine(l.batch, e)
+		lines.text = appendLine(lines.text, &e)
 	}
-	return events
+	return lines
+}
+
+// complete returns an event with what the log fills in, but for its id, which
+// its place gives.
+func complete(e *audit.Event, now audit.Time) audit.Event {
+	c := *e
+	if c.Timestamp == audit.NoTime {
+		c.Timestamp = now
+	}
+	if c.ExtraData == "" {
+		c.ExtraData = "{}"
+	}
+	return c
 }
 
 // appendLine appends the canonical line of an event after its length.
