@@ -199,6 +199,9 @@ func (s *Server) log(r *request, took time.Duration) {
 			slog.String("tenant", string(r.tenant)))
 	}
 	level := slog.LevelInfo
+	if r.out.status == statusNoContent {
+		level = slog.LevelDebug // a line of an audit device; the log has it, which is enough
+	}
 	if r.code != "" {
 		attrs = append(attrs, slog.String("code", string(r.code)))
 		if faults[r.code].text != "" { // the client was not told the cause

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +61,7 @@ type desk struct {
 	tenant audit.TenantID
 	mu     sync.Mutex // guards pairer; never held during I/O
 	pairer *Pairer
+	events *events
 }
 
 // OpenIntake opens the intake, whose journal is in dir, and takes up the
@@ -89,9 +92,17 @@ func (i *Intake) desk(tenant audit.TenantID) *desk {
 	if d == nil {
 		d = &desk{tenant: tenant, pairer: NewPairer(Options{Wait: i.options.Wait, Now: i.options.Clock})}
 		d.pairer.backed = true
+		d.events = newEvents(func(ctx context.Context, done []exchange) error { return i.append(ctx, d, done) })
 		i.desks[tenant] = d
 	}
 	return d
+}
+
+// all returns the desks.
+func (i *Intake) all() []*desk {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Collect(maps.Values(i.desks))
 }
 
 // Take takes the lines of a stream and returns when all of them are durable, or
@@ -172,7 +183,12 @@ func (t *taking) append() {
 	if len(t.done) == 0 {
 		return
 	}
-	if err := t.intake.append(t.ctx, t.desk, t.done); err != nil && t.err == nil {
+	for n := range t.done {
+		if x := &t.done[n]; x.form == answerOnly {
+			t.intake.recall(t.ctx, t.desk.tenant, x)
+		}
+	}
+	if err := t.desk.events.append(t.ctx, t.done); err != nil && t.err == nil {
 		t.err = err
 	}
 	t.done = nil
@@ -234,9 +250,6 @@ func (i *Intake) append(ctx context.Context, d *desk, done []exchange) error {
 	events := make([]audit.Event, len(done))
 	for n := range done {
 		x := &done[n]
-		if x.form == answerOnly {
-			i.recall(ctx, d.tenant, x)
-		}
 		x.keeper = i.options.Originals
 		events[n] = x.event()
 	}
@@ -287,14 +300,8 @@ func (d *desk) reopen(w *waiting) {
 
 // GiveUp appends the events of the requests whose time is up.
 func (i *Intake) GiveUp(ctx context.Context) error {
-	i.mu.Lock()
-	desks := make([]*desk, 0, len(i.desks))
-	for _, d := range i.desks {
-		desks = append(desks, d)
-	}
-	i.mu.Unlock()
 	var errs []error
-	for _, d := range desks {
+	for _, d := range i.all() {
 		d.mu.Lock()
 		d.pairer.tick(audit.NoTime)
 		done := d.pairer.expire()
@@ -350,11 +357,14 @@ func (i *Intake) Run(ctx context.Context) {
 
 // Health returns why no requests are taken until a restart, or nil.
 func (i *Intake) Health(context.Context, audit.TenantID) (map[string]any, error) {
-	return nil, errors.Join(i.journal.failure(), i.options.Originals.failure())
+	return nil, errors.Join(i.journal.failure(), i.options.Originals.health())
 }
 
 // Close makes what was taken durable. Requests that wait are taken up by the
 // next process.
 func (i *Intake) Close() error {
+	for _, d := range i.all() {
+		d.events.shut()
+	}
 	return errors.Join(i.journal.close(), i.options.Originals.Close())
 }

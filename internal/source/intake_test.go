@@ -375,6 +375,72 @@ func TestIntakeOnHungDisk(t *testing.T) {
 	}
 }
 
+// TestAnswerWaitsForNoJournal acknowledges an answer though the disk of the journal
+// hangs: the log has it, with its request.
+func TestAnswerWaitsForNoJournal(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem(), newClock())
+	release := make(chan struct{})
+	i, err := source.OpenIntake(hung{vfs.NewMem(), release}, "/vault", s.store, source.IntakeOptions{Clock: s.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &system{s.clock, s.store, i}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := i.Take(gone, "tnt_a", strings.NewReader(ask("a", 0))); audit.ErrorCode(err) != audit.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+	other.take(t, "tnt_a", reply("a", 7)) // returns while the journal hangs
+	if got := story(t, s.events(t, "tnt_a")); got != "a:whole:true:7" {
+		t.Errorf("got %s", got)
+	}
+	close(release)
+	if err := errors.Join(i.Close(), s.close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// unsynced is a disk whose syncs fail.
+type unsynced struct{ vfs.FS }
+
+type unsyncedFile struct{ vfs.File }
+
+func (u unsynced) Create(name string) (vfs.File, error) {
+	f, err := u.FS.Create(name)
+	return unsyncedFile{f}, err
+}
+
+func (unsyncedFile) Sync() error { return errors.New("input/output error") }
+
+// TestSecondDeviceOfRefusedRequest refuses the line of a second device, too, when
+// the journal could not keep that of the first: that the request is known says
+// nothing of the disk. Its answer, which the log takes, is acknowledged; so are a
+// second device's lines then.
+func TestSecondDeviceOfRefusedRequest(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem(), newClock())
+	i, err := source.OpenIntake(unsynced{vfs.NewMem()}, "/vault", s.store, source.IntakeOptions{Clock: s.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &system{s.clock, s.store, i}
+	for _, device := range []string{"first", "second"} {
+		if err := i.Take(t.Context(), "tnt_a", strings.NewReader(ask("a", 0))); audit.ErrorCode(err) != audit.CodeUnavailable {
+			t.Errorf("%s device: got %v", device, err)
+		}
+	}
+	other.take(t, "tnt_a", reply("a", 5))
+	other.take(t, "tnt_a", reply("a", 5))
+	if got := story(t, s.events(t, "tnt_a")); got != "a:whole:true:5" {
+		t.Errorf("got %s", got)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // refusing is a log that takes nothing for a while.
 type refusing struct {
 	source.Log

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/frame"
@@ -20,26 +18,18 @@ import (
 // whose line was acknowledged is not lost with the process.
 //
 // It is a short row of files, to which records are only appended. Requests join
-// the open group; one goroutine writes and syncs group after group, so that one
-// sync serves all who waited for the disk meanwhile. A file is removed when none
-// of its requests waits any more; what a crash leaves of finished ones is read
-// back, and found in the log when its time is up.
+// the open group, so that one sync serves all who waited for the disk meanwhile. A
+// file is removed when none of its requests waits any more; what a crash leaves of
+// finished ones is read back, and found in the log when its time is up.
 type journal struct {
 	fs     vfs.FS
 	dir    string
 	logger *slog.Logger
 
-	wake    chan struct{} // there is work; closed by close
-	stopped chan struct{} // run has returned
-
-	mu     sync.Mutex // guards the members below; never held during I/O
-	open   *group     // nil if nothing waits for the disk
-	last   *group     // the latest, finished or not; nil if there was none
-	spare  []byte     // a buffer for the next group
-	text   []byte     // room for one record
-	files  []*journalFile
-	err    error // why the writer ended; set once
-	closed bool
+	turns[requests]
+	spare []byte         // a buffer for the next group; guarded by mu, as are the following
+	text  []byte         // room for one record
+	files []*journalFile // the last is the one that new groups go to
 
 	// The file that is written, owned by run.
 	file    vfs.File
@@ -47,42 +37,20 @@ type journal struct {
 	offset  int64
 }
 
-// journalFile is one file; the last is the one that new groups go to.
+// journalFile is one file.
 type journalFile struct {
 	id   uint64
 	size int64 // bytes that were added
 	left int   // requests that still wait
 }
 
-// group is what one sync makes durable.
-type group struct {
-	pending
+// group is the requests that one sync makes durable.
+type group = turn[requests]
+
+// requests are on their way to the journal.
+type requests struct {
 	file  *journalFile
 	frame []byte // room for its header, then records
-}
-
-// wait returns nil once the group is durable. A nil group is.
-func (g *group) wait(ctx context.Context) error {
-	if g == nil {
-		return nil
-	}
-	return g.pending.wait(ctx)
-}
-
-// pending is a sync that is to come.
-type pending struct {
-	done chan struct{}
-	err  error // set before done is closed
-}
-
-// wait returns nil once the sync is done.
-func (p *pending) wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.err
-	case <-ctx.Done():
-		return audit.Errorf(audit.CodeUnavailable, "the disk did not answer in time; the line may or may not be kept")
-	}
 }
 
 const (
@@ -104,8 +72,7 @@ func openJournal(fsys vfs.FS, dir string, logger *slog.Logger) (*journal, []reco
 	if err := fsys.MkdirAll(dir); err != nil {
 		return nil, nil, err
 	}
-	j := &journal{fs: fsys, dir: dir, logger: logger,
-		wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	j := &journal{fs: fsys, dir: dir, logger: logger, turns: newTurns[requests]()}
 	ids, records, err := j.read()
 	if err != nil {
 		return nil, nil, err
@@ -120,11 +87,11 @@ func openJournal(fsys vfs.FS, dir string, logger *slog.Logger) (*journal, []reco
 		for i := range records {
 			j.put(g, &records[i])
 		}
-		if err := j.write(g); err != nil {
+		if err := j.write(&g.of); err != nil {
 			return nil, nil, err
 		}
 		close(g.done)
-		j.last, j.open = g, nil
+		j.open = nil
 	}
 	for _, id := range ids {
 		// Dying here leaves requests in two files: they are known by their keys.
@@ -145,121 +112,71 @@ func (j *journal) add(r *record) (*group, error) {
 		return nil, j.err
 	case j.closed:
 		return nil, audit.Errorf(audit.CodeUnavailable, "the journal of open requests is closed")
-	case j.open != nil && len(j.open.frame) > journalQueue:
-		return nil, audit.Errorf(audit.CodeUnavailable, "%d bytes wait for the disk already", len(j.open.frame))
+	case j.open != nil && len(j.open.of.frame) > journalQueue:
+		return nil, audit.Errorf(audit.CodeUnavailable, "%d bytes wait for the disk already", len(j.open.of.frame))
 	}
 	g := j.group()
 	j.put(g, r)
-	j.poke()
 	return g, nil
 }
 
 // group returns the open group. The caller holds mu.
 func (j *journal) group() *group {
-	if j.open == nil {
-		f := j.files[len(j.files)-1]
-		if f.size > journalSize || f.left == 0 && f.size > journalRest {
-			f = &journalFile{id: f.id + 1}
-			j.files = append(j.files, f)
-		}
-		j.open = &group{pending: pending{done: make(chan struct{})}, file: f, frame: append(j.spare[:0], make([]byte, frame.Header)...)}
-		j.last, j.spare = j.open, nil
+	if j.open != nil {
+		return j.open
 	}
-	return j.open
+	f := j.files[len(j.files)-1]
+	if f.size > journalSize || f.left == 0 && f.size > journalRest {
+		f = &journalFile{id: f.id + 1}
+		j.files = append(j.files, f)
+	}
+	g := j.join()
+	g.of = requests{file: f, frame: append(j.spare[:0], make([]byte, frame.Header)...)}
+	j.spare = nil
+	return g
 }
 
 // put appends a record to a group. The caller holds mu.
 func (j *journal) put(g *group, r *record) {
-	start := len(g.frame)
+	of, start := &g.of, len(g.of.frame)
 	j.text = r.append(j.text[:0])
-	g.frame = append(binary.AppendUvarint(g.frame, uint64(len(j.text))), j.text...)
-	g.file.left++
-	g.file.size += int64(len(g.frame) - start)
+	of.frame = append(binary.AppendUvarint(of.frame, uint64(len(j.text))), j.text...)
+	of.file.left++
+	of.file.size += int64(len(of.frame) - start)
 }
 
 // finish notes that the request of a group waits no more: the log has it.
 func (j *journal) finish(g *group) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if g.file.left--; g.file.left == 0 {
+	if g.of.file.left--; g.of.file.left == 0 {
 		j.poke()
-	}
-}
-
-// latest returns the group after which all that was added is durable.
-func (j *journal) latest() *group {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.last
-}
-
-// poke wakes run. The caller holds mu.
-func (j *journal) poke() {
-	if j.closed {
-		return
-	}
-	select {
-	case j.wake <- struct{}{}:
-	default: // run has not yet taken the last wake-up and will find all
 	}
 }
 
 // run writes groups, and removes files that hold nothing, until close.
 func (j *journal) run() {
 	defer close(j.stopped)
-	for range j.wake {
-		j.flush()
+	for j.next(j.flush) {
 		j.sweep(false)
 	}
-	j.flush()
 	j.sweep(true)
 }
 
-// flush makes the open group durable and tells those who wait for it.
-func (j *journal) flush() {
+// flush makes requests durable.
+func (j *journal) flush(g *requests) error {
+	err := j.fail(j.write(g), j.logger, "the journal of open requests", "no more requests are taken")
 	j.mu.Lock()
-	g, err := j.open, j.err
-	j.open = nil
-	j.mu.Unlock()
-	if g == nil {
-		return
-	}
-	if err == nil {
-		err = j.fail(j.write(g))
-	}
-	j.mu.Lock()
+	defer j.mu.Unlock()
 	if cap(g.frame) <= journalSpare {
 		j.spare = g.frame
 	}
 	g.frame = nil // whoever remembers the group needs its error only
-	j.mu.Unlock()
-	g.err = err
-	close(g.done)
+	return err
 }
 
-// fail ends the writer for the life of the process if err is one: after a
-// failed write or sync nobody knows what the disk holds.
-func (j *journal) fail(err error) error {
-	if err == nil {
-		return nil
-	}
-	j.logger.Error("the journal of open requests failed: no more requests are taken; restart to recover", "error", err)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.err = &audit.Error{Code: audit.CodeUnavailable, Err: err,
-		Message: "the disk of the journal of open requests failed; restart the server"}
-	return j.err
-}
-
-// failure returns why the writer ended, or nil.
-func (j *journal) failure() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.err
-}
-
-// write appends the group's frame to its file and syncs it.
-func (j *journal) write(g *group) error {
+// write appends the frame to its file and syncs it.
+func (j *journal) write(g *requests) error {
 	if j.written != g.file {
 		if err := j.create(g.file); err != nil {
 			return err
@@ -324,16 +241,7 @@ func (j *journal) sweep(end bool) {
 // close makes the open group durable and closes the file. The requests that
 // wait stay where they are.
 func (j *journal) close() error {
-	j.mu.Lock()
-	if j.closed {
-		j.mu.Unlock()
-		return nil
-	}
-	j.closed = true
-	j.mu.Unlock()
-	close(j.wake)
-	<-j.stopped
-	if j.file == nil {
+	if !j.shut() || j.file == nil {
 		return nil
 	}
 	return j.file.Close()

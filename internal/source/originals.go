@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -35,23 +34,18 @@ import (
 //
 // The oldest file is removed when the disk has less than 10 % free (at most 2 GiB);
 // with nothing to remove no line is kept until there is room. Lines of a device that
-// does not hash (log_raw) are never kept.
+// does not hash (log_raw) are never kept, nor those that have data and do not show
+// that it does.
 type Originals struct {
-	fs      vfs.FS
-	dir     string
-	all     bool
-	logger  *slog.Logger
-	zstd    *zstd.Encoder
-	wake    chan struct{} // there is work; closed by Close
-	stopped chan struct{} // run has returned
+	fs     vfs.FS
+	dir    string
+	all    bool
+	logger *slog.Logger
+	zstd   *zstd.Encoder
 
-	mu     sync.Mutex // guards the members below; never held during I/O
-	open   *originalGroup
-	last   *originalGroup
-	ids    []uint64 // of the files; the last is written
-	full   bool     // the disk has no room
-	err    error    // why the writer ended; set once
-	closed bool
+	turns[originals]
+	ids  []uint64 // of the files; the last is written; guarded by mu, as is full
+	full bool     // the disk has no room
 
 	// The file that is written, owned by run.
 	file   vfs.File
@@ -67,9 +61,8 @@ type original struct {
 	packed bool // text is zstd already
 }
 
-// originalGroup is what one sync makes durable.
-type originalGroup struct {
-	pending
+// originals are what one sync makes durable.
+type originals struct {
 	lines []original
 	bytes int
 }
@@ -93,8 +86,7 @@ const (
 // OpenOriginals begins to keep lines in dir, which is made if there is none: all of
 // them, or those that may be cut.
 func OpenOriginals(fsys vfs.FS, dir string, all bool, logger *slog.Logger) (*Originals, error) {
-	o := &Originals{fs: fsys, dir: dir, all: all, logger: logger,
-		wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	o := &Originals{fs: fsys, dir: dir, all: all, logger: logger, turns: newTurns[originals]()}
 	var err error
 	if o.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err == nil {
 		err = fsys.MkdirAll(dir)
@@ -125,19 +117,13 @@ func (o *Originals) keep(tenant audit.TenantID, e *entry, text []byte, packed bo
 	switch {
 	case o.full || o.err != nil || o.closed:
 		return
-	case o.open != nil && o.open.bytes > originalsQueue:
-		o.logger.Warn("the disk is slow: the original of a vault line is not kept", "waiting_bytes", o.open.bytes)
+	case o.open != nil && o.open.of.bytes > originalsQueue:
+		o.logger.Warn("the disk is slow: the original of a vault line is not kept", "waiting_bytes", o.open.of.bytes)
 		return
-	case o.open == nil:
-		o.open = &originalGroup{pending: pending{done: make(chan struct{})}}
-		o.last = o.open
 	}
-	o.open.lines = append(o.open.lines, original{tenant, e.sum, e.size, bytes.Clone(text), packed})
-	o.open.bytes += len(text)
-	select {
-	case o.wake <- struct{}{}:
-	default: // run has not yet taken the last wake-up and will find all
-	}
+	g := &o.join().of
+	g.lines = append(g.lines, original{tenant, e.sum, e.size, bytes.Clone(text), packed})
+	g.bytes += len(text)
 }
 
 // wait returns nil once all that was kept so far is durable, and an error if nothing is
@@ -146,66 +132,36 @@ func (o *Originals) wait(ctx context.Context) error {
 	if o == nil {
 		return nil
 	}
-	o.mu.Lock()
-	g, err := o.last, o.err
-	o.mu.Unlock()
-	if g == nil || err != nil {
+	if err := o.failure(); err != nil {
 		return err
 	}
-	return g.wait(ctx)
+	return o.latest().wait(ctx)
 }
 
-// run writes groups until Close.
+// run writes lines until Close.
 func (o *Originals) run() {
 	defer close(o.stopped)
-	for range o.wake {
-		o.flush()
+	for o.next(o.flush) {
 	}
-	o.flush()
 }
 
-// flush makes the open group durable and tells those who wait for it.
-func (o *Originals) flush() {
-	o.mu.Lock()
-	g, err := o.open, o.err
-	o.open = nil
-	o.mu.Unlock()
-	if g == nil {
-		return
-	}
-	if err == nil {
-		err = o.fail(o.write(g))
-	}
-	g.err, g.lines = err, nil
-	close(g.done)
+// flush makes lines durable.
+func (o *Originals) flush(g *originals) error {
+	err := o.fail(o.write(g), o.logger, "the originals of vault lines", "lines are refused")
+	g.lines = nil // whoever remembers them needs the error only
+	return err
 }
 
-// fail ends the writer for the life of the process if err is one: after a failed write
-// or sync nobody knows what the disk holds.
-func (o *Originals) fail(err error) error {
-	if err == nil {
-		return nil
-	}
-	o.logger.Error("originals of vault lines cannot be kept: lines are refused; restart to recover", "error", err)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.err = &audit.Error{Code: audit.CodeUnavailable, Err: err,
-		Message: "the disk of the originals of vault lines failed; restart the server"}
-	return o.err
-}
-
-// failure returns why the writer ended, or nil.
-func (o *Originals) failure() error {
+// health returns why no line is taken until a restart, or nil.
+func (o *Originals) health() error {
 	if o == nil {
 		return nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.err
+	return o.failure()
 }
 
-// write appends the frames of a group and syncs them.
-func (o *Originals) write(g *originalGroup) error {
+// write appends the frames of lines and syncs them.
+func (o *Originals) write(g *originals) error {
 	if o.file == nil || o.offset > originalsSize {
 		if err := o.create(); err != nil {
 			return err
@@ -319,18 +275,9 @@ func (o *Originals) Look() {
 
 // Close makes what was kept durable.
 func (o *Originals) Close() error {
-	if o == nil {
+	if o == nil || !o.shut() {
 		return nil
 	}
-	o.mu.Lock()
-	if o.closed {
-		o.mu.Unlock()
-		return nil
-	}
-	o.closed = true
-	o.mu.Unlock()
-	close(o.wake)
-	<-o.stopped
 	err := o.zstd.Close()
 	if o.file != nil {
 		err = errors.Join(err, o.file.Close())

@@ -49,7 +49,13 @@ func original(t *testing.T, disk vfs.FS, line string) string {
 
 // wide returns a line with so many bytes more in its data.
 func wide(line string, n int) string {
-	return strings.Replace(line, `"request":{`, `"request":{"data":{"blob":"`+strings.Repeat("é", n/2)+`"},`, 1)
+	return strings.Replace(line, `"request":{`, `"request":{"client_token":"hmac-a","data":{"blob":"`+strings.Repeat("é", n/2)+`"},`, 1)
+}
+
+// login returns a request that nobody had a token for, with so many bytes more.
+func login(password string, n int) string {
+	return strings.Replace(ask("login", 0), `"request":{`,
+		`"request":{"data":{"password":"`+password+`","x":"`+strings.Repeat("x", n)+`"},`, 1)
 }
 
 // TestOriginals keeps the lines that may be cut, or all, but none with bare tokens.
@@ -63,8 +69,12 @@ func TestOriginals(t *testing.T) {
 		{"small", ask("small", 0), true, false},
 		{"over 4 KiB", wide(ask("over", 0), 4<<10), true, true},
 		{"as a stream", wide(ask("stream", 0), 300<<10), true, true},
-		{"too deep", strings.Replace(ask("deep", 0), `"request":{`, `"request":{"data":`+strings.Repeat(`{"a":`, 9)+"1"+strings.Repeat("}", 9)+",", 1), true, true},
+		{"too deep", strings.Replace(ask("deep", 0), `"request":{`, `"request":{"client_token":"hmac-a","data":`+strings.Repeat(`{"a":`, 9)+"1"+strings.Repeat("}", 9)+",", 1), true, true},
 		{"not hashed", bare, false, false},
+		{"a login, not hashed", login("hunter2", 9000), false, false},
+		{"a login, not hashed and small", login("hunter2", 0), false, false},
+		{"a login of which nothing fits, not hashed", login(strings.Repeat("hunter2", 10_000), 0), false, false},
+		{"a login, hashed", login("hmac-sha256:00", 9000), true, true},
 	} {
 		for _, all := range []bool{false, true} {
 			disk := vfs.NewMem()
@@ -85,6 +95,9 @@ func TestOriginals(t *testing.T) {
 			}
 			sum := sha256.Sum256([]byte(line))
 			for _, e := range s.events(t, "tnt_a") {
+				if strings.Contains(e.ExtraData, "hunter2") {
+					t.Errorf("%s, all %t: the event has the password", test.name, all)
+				}
 				told, _ := extra(t, e)["request_sha256"].(string)
 				if (told == hex.EncodeToString(sum[:])) != (want != "") {
 					t.Errorf("%s, all %t: the event has the hash %q", test.name, all, told)

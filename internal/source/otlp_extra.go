@@ -20,6 +20,11 @@ type otlpExtra struct {
 	members []otlpMember
 	seen    map[string]bool
 	cut     bool // a member is too deep, or its name stands twice
+	// Of an event that another log has forwarded the first members, own of them, are
+	// its own. The others say how it came here: what of them does not fit is left out,
+	// and nothing of the event is missing for that.
+	forwarded bool
+	own       int
 }
 
 // otlpMember is a member of the extra data, its value in canonical JSON.
@@ -38,6 +43,7 @@ func (r *otlpRecord) extra(used map[string]bool, forwarded *audit.Event) string 
 	x := otlpExtra{seen: make(map[string]bool)}
 	if forwarded != nil {
 		x.event(forwarded)
+		x.forwarded, x.own = true, len(x.members)
 	}
 	x.text("event_name", r.log.EventName)
 	x.text("trace_id", r.hexID(r.log.TraceId))
@@ -104,12 +110,15 @@ func (x *otlpExtra) text(name, value string) {
 func (x *otlpExtra) attribute(prefix string, a *common.KeyValue) {
 	var j otlpJSON
 	value := j.append(nil, a.Value, 1)
-	x.cut = x.cut || j.cut
+	x.cut = x.cut || j.cut && !x.forwarded
 	x.add(prefix+a.Key, value, j.deepest >= audit.MaxExtraDepth)
 }
 
 // add adds a member; a name that there is already is left out.
 func (x *otlpExtra) add(name string, value []byte, deep bool) {
+	if x.forwarded && (x.seen[name] || deep) {
+		return
+	}
 	if x.seen[name] {
 		x.cut = true
 		return
@@ -126,10 +135,14 @@ func (x *otlpExtra) String() string {
 	}
 	whole := []byte{'{'}
 	for i, m := range x.members {
-		if i > 0 {
+		before := len(whole)
+		if before > 1 {
 			whole = append(whole, ',')
 		}
 		whole = append(append(audit.AppendString(whole, m.name), ':'), m.value...)
+		if x.forwarded && i >= x.own && len(whole) >= audit.MaxExtraData {
+			whole = whole[:before]
+		}
 	}
 	whole = append(whole, '}')
 	if !x.cut && len(whole) <= audit.MaxExtraData {

@@ -282,3 +282,49 @@ func FuzzOTLP(f *testing.F) {
 		}
 	})
 }
+
+// TestOTLPForwarded sends an event that was a log record before through an OTLP sink:
+// it arrives whole, and what the way adds to it is left out where it does not fit.
+func TestOTLPForwarded(t *testing.T) {
+	text := func(s string) *common.AnyValue {
+		return &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: s}}
+	}
+	forward := func(extra string) string {
+		t.Helper()
+		e := audit.Event{ID: "log_a", Timestamp: latestLog, Action: audit.ActionRead, IdentityType: audit.TypeUser,
+			IdentityID: "user:ada", Success: true, ExtraData: extra}
+		body, err := proto.Marshal(&logs.LogsData{ResourceLogs: []*logs.ResourceLogs{{
+			Resource: &resource.Resource{Attributes: []*common.KeyValue{{Key: "service.name", Value: text("scaivault-audit")}}},
+			ScopeLogs: []*logs.ScopeLogs{{Scope: &common.InstrumentationScope{Name: "scaivault.audit"}, LogRecords: []*logs.LogRecord{{
+				TimeUnixNano: uint64(latestLog) * 1000, EventName: "scaivault.read", SeverityText: "INFO",
+				Body: text(string(e.AppendLine(nil))),
+				Attributes: []*common.KeyValue{{Key: "scaivault.event.id", Value: text("log_a")}, {Key: "scaivault.action", Value: text("read")},
+					{Key: "user.id", Value: text("user:ada")}, {Key: "scaivault.identity.type", Value: text("user")},
+					{Key: "scaivault.success", Value: &common.AnyValue{Value: &common.AnyValue_BoolValue{BoolValue: true}}}},
+			}}}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := source.DecodeOTLP(body, false, latestLog)
+		if err != nil || len(b.Events) != 1 {
+			t.Fatalf("%d events, %v, %+v", len(b.Events), err, b.Rejected)
+		}
+		return b.Events[0].ExtraData
+	}
+	way := `,"severity_text":"INFO","resource.service.name":"scaivault-audit"}`
+	was := `{"message":"hello","event_name":"opened","scope.name":"lib","truncated":{"size":70000}}`
+	if got, want := forward(was), strings.TrimSuffix(was, "}")+way; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := forward("{}"), `{"event_name":"scaivault.read","severity_text":"INFO","resource.service.name":"scaivault-audit","scope.name":"scaivault.audit"}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	const head = `{"event_name":"opened","scope.name":"lib","blob":"`
+	for left, want := range map[int]string{0: "}", len(way) - 2: `,"severity_text":"INFO"}`, len(way) - 1: way} {
+		full := head + strings.Repeat("x", audit.MaxExtraData-left-len(head)-len(`"}`)) + `"}`
+		if got := forward(full); got != strings.TrimSuffix(full, "}")+want {
+			t.Errorf("%d bytes left: got the end %s", left, got[max(0, len(got)-100):])
+		}
+	}
+}

@@ -31,7 +31,7 @@ type entry struct {
 	sum  [32]byte // SHA-256 of the line
 	kept int      // bytes kept in memory
 	cut  bool     // whether something of the line was left out
-	bare bool     // the device does not hash (log_raw), so secrets stand in it
+	bare bool     // the device does not hash (log_raw), or may not: secrets may stand in it
 }
 
 // caller is a token and who holds it.
@@ -146,15 +146,33 @@ func (p *vaultParser) parse(trusted []netip.Prefix) error {
 	}
 	e.request.client = clientOf(e.request.address, p.forwardedFor, trusted)
 	e.kept, e.cut = p.kept, p.cut
-	e.bare = isBare(e.auth.token) || isBare(e.request.token) || isBare(e.answer.issued.token)
+	e.bare = isBare(e.auth.token) || isBare(e.request.token) || isBare(e.answer.issued.token) ||
+		!e.hashed() && (e.cut || e.request.data != "" || e.answer.data != "" || e.answer.wrapInfo != "")
 	if e.bare {
 		e.withhold()
 	}
 	return nil
 }
 
-// withhold forgets what is secret in a line of a device that does not hash. It
-// must not be kept, not even until the answer comes.
+// hashed reports whether the line shows that its device hashes: it has the HMAC of a
+// token or in its data. A login, above all one that fails, has no token.
+func (e *entry) hashed() bool {
+	return e.hasToken() ||
+		strings.Contains(e.request.data, hashedString) || strings.Contains(e.answer.data, hashedString) ||
+		strings.Contains(e.answer.wrapInfo, hashedString)
+}
+
+func (e *entry) hasToken() bool {
+	return e.auth.token != "" || e.request.token != "" || e.answer.issued.token != ""
+}
+
+const (
+	hashedPrefix = "hmac-"
+	hashedString = `"` + hashedPrefix // in JSON
+)
+
+// withhold forgets what is secret in a line of a device that does not hash, or may
+// not. It must not be kept, not even until the answer comes.
 func (e *entry) withhold() {
 	for _, token := range []*string{&e.auth.token, &e.request.token, &e.answer.issued.token} {
 		if isBare(*token) {
@@ -167,7 +185,7 @@ func (e *entry) withhold() {
 // isBare reports whether a token stands in the line as it is; the devices
 // write its HMAC unless they are told not to (log_raw).
 func isBare(token string) bool {
-	return token != "" && !strings.HasPrefix(token, "hmac-")
+	return token != "" && !strings.HasPrefix(token, hashedPrefix)
 }
 
 // vaultParser reads one line into its entry, member by member.

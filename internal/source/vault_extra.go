@@ -43,9 +43,12 @@ func (x *exchange) extra(ip string) string {
 	d.answer(&e.answer)
 	d.route(x)
 	x.odd(d, ip)
-	if e.bare {
+	switch {
+	case e.bare && e.hasToken():
 		d.text("withheld", "the device does not hash what it writes")
-	} else {
+	case e.bare:
+		d.text("withheld", "nothing tells whether the device hashes what it writes")
+	default:
 		d.payload("wrap_info", e.answer.wrapInfo)
 		d.payload("request_data", e.request.data)
 		d.payload("response_data", e.answer.data)

@@ -371,7 +371,7 @@ func TestTruncation(t *testing.T) {
 			return nil, members{"auth": members{"policy_results": members{"granting_policies": p}}}
 		}, 4096},
 		{"depth", func(n int) (members, members) { return members{"data": nest(n)}, nil }, 7},
-		{"data", func(n int) (members, members) { return members{"data": members{"a": long(n), "b": 1}}, nil },
+		{"data", func(n int) (members, members) { return members{"data": members{"a": "hmac-" + long(n-5), "b": 1}}, nil },
 			16<<10 - 320 - len(`{"operation":"","request_data":{"a":"","b":1}}`) + len(`"operation":"",`)},
 	}
 	for _, tt := range tests {
@@ -394,7 +394,7 @@ func TestTruncation(t *testing.T) {
 func TestHugeAnswer(t *testing.T) {
 	keys := make(members)
 	for i := range 100_000 {
-		keys[fmt.Sprintf("key%06d", i)] = strings.Repeat("v", 50)
+		keys[fmt.Sprintf("key%06d", i)] = "hmac-" + strings.Repeat("v", 45)
 	}
 	request := members{"id": "r", "operation": "read", "path": "kv/a", "data": members{"version": 3}}
 	text := line("response", start, request, members{"response": members{"data": keys}})
@@ -418,7 +418,7 @@ func TestHugeAnswer(t *testing.T) {
 // members of one name, on record.
 func TestCanonicalData(t *testing.T) {
 	raw := `{"type":"response","time":"` + start + `","request":{"data":` +
-		`{ "n" : 1.50e+2, "big":123456789012345678901234567890, "s":"\u0041\/<\ud800", "n":2, "e":[ ] } }}`
+		`{ "n" : 1.50e+2, "big":123456789012345678901234567890, "s":"\u0041\/<\ud800", "n":2, "e":[ ] }, "client_token":"hmac-a" }}`
 	events := read(t, source.NewPairer(source.Options{}), raw)
 	want := `"request_data":{"n":1.50e+2,"big":123456789012345678901234567890,"s":"A/<` + "\ufffd" +
 		`","e":[]},"truncated":{"response_size":`

@@ -15,18 +15,15 @@ const (
 )
 
 // chunk is a run of rows as columns, in the order of appending. Columns only
-// grow: what a copy of the struct can see never changes, but for order, which
-// a reader of the newest chunk copies.
+// grow: what a copy of the struct can see never changes, but for order and the
+// list of pieces of text, which a reader of the newest chunk copies.
 type chunk struct {
 	times    []audit.Time
 	received []audit.Time
 	duration []int32
 	outcomes []bool
 	codes    [numCols][]uint32
-	// text holds, for each row, its producer's id, request id and extra data
-	// one after the other; ends are where each of the three ends in it.
-	text []byte
-	ends []uint32
+	texts    chunkTexts // of each row its producer's id, request id and extra data
 	// order is the rows by (time, row).
 	order    []uint16
 	min, max audit.Time
@@ -46,13 +43,11 @@ func nextChunk(before []*chunk) *chunk {
 	if len(before) == 0 {
 		return new(chunk)
 	}
-	const spare = 8 // one part in so many more text than the one before
 	last := before[len(before)-1]
 	c := &chunk{
 		times: make([]audit.Time, 0, chunkRows), received: make([]audit.Time, 0, chunkRows),
 		duration: make([]int32, 0, chunkRows), outcomes: make([]bool, 0, chunkRows),
-		text: make([]byte, 0, len(last.text)+len(last.text)/spare),
-		ends: make([]uint32, 0, numTexts*chunkRows), order: make([]uint16, 0, cap(last.order)),
+		texts: chunkTexts{ends: make([]uint32, 0, numTexts*chunkRows)}, order: make([]uint16, 0, cap(last.order)),
 	}
 	for col := range c.codes {
 		c.codes[col] = make([]uint32, 0, chunkRows)
@@ -89,18 +84,5 @@ func (c *chunk) add(e *audit.Event, received audit.Time, codes [numCols]uint32) 
 	for col, code := range codes {
 		c.codes[col] = append(c.codes[col], code)
 	}
-	for _, s := range [numTexts]string{string(e.ID), e.RequestID, e.ExtraData} {
-		c.text = append(c.text, s...)
-		c.ends = append(c.ends, uint32(len(c.text)))
-	}
-}
-
-// textOf returns one of a row's texts; the bytes never change.
-func (c *chunk) textOf(row, which int) []byte {
-	i := numTexts*row + which
-	start := uint32(0)
-	if i > 0 {
-		start = c.ends[i-1]
-	}
-	return c.text[start:c.ends[i]]
+	addTexts(&c.texts, [numTexts]string{string(e.ID), e.RequestID, e.ExtraData})
 }

@@ -13,6 +13,8 @@ type merger struct {
 	dicts   [numCols]dict
 	indexes []uint64 // by row
 	columns rowColumns
+
+	id, request []byte // of a row
 }
 
 func newMerger(origin uint16) *merger {
@@ -95,12 +97,13 @@ func (m *merger) addRow(b *segmentBlock, i, k int, codes *[numCols][]uint32) err
 		}
 		c.codes[col] = append(c.codes[col], codes[col][old])
 	}
-	c.text = b.producer().append(c.text, i)
-	c.ends = append(c.ends, uint32(len(c.text)))
-	c.text = b.requests().append(c.text, i)
-	c.ends = append(c.ends, uint32(len(c.text)))
+	m.id, m.request = b.producer().append(m.id[:0], i), b.requests().append(m.request[:0], i)
 	extra, err := b.extras().at(&b.group, i)
-	c.text = append(c.text, extra...)
-	c.ends = append(c.ends, uint32(len(c.text)))
+	if size := len(m.id) + len(m.request) + len(extra); err == nil && size > textPiece {
+		err = fmt.Errorf("texts of %d bytes, at most %d", size, textPiece)
+	}
+	if err == nil {
+		addTexts(&c.texts, [numTexts][]byte{m.id, m.request, extra})
+	}
 	return err
 }

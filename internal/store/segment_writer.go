@@ -109,7 +109,7 @@ func (w *segmentWriter) gather(first int) (*blockColumns, blockEntry) {
 			b.codes[col][k] = w.words[col].codes[c.codes[col][i]]
 		}
 		for which := range b.texts {
-			b.texts[which][k] = c.textOf(i, which)
+			b.texts[which][k] = c.texts.at(i, which)
 		}
 		b.displacement[k] = int64(p.index - w.footer.indexes.From - uint64(first+k))
 		e.from, e.to = min(e.from, p.index), max(e.to, p.index+1)

@@ -79,7 +79,7 @@ func columns(e *audit.Event) [numCols]string {
 // keyOf returns how to read a key of a row.
 func (t *tail) keyOf(which int) func(row uint32) []byte {
 	return func(row uint32) []byte {
-		return t.chunks[row>>chunkBits].textOf(int(row)%chunkRows, which)
+		return t.chunks[row>>chunkBits].texts.at(int(row)%chunkRows, which)
 	}
 }
 
@@ -93,6 +93,7 @@ func (t *tail) view(rows int, mu *sync.RWMutex) *tailView {
 	if n := len(v.chunks); n > 0 && n == len(t.chunks) {
 		newest := *v.chunks[n-1]
 		newest.order = slices.Clone(newest.order)
+		newest.texts.pieces = slices.Clone(newest.texts.pieces)
 		v.chunks[n-1] = &newest
 	}
 	return v
@@ -223,13 +224,9 @@ func (v *tailView) block(n int) (block, error) {
 func (v *tailView) record(row int) audit.Record {
 	c, i := v.chunks[row>>chunkBits], row%chunkRows
 	value := func(col int) string { return v.values[col][c.codes[col][i]] }
-	start := uint32(0)
-	if i > 0 {
-		start = c.ends[numTexts*i-1]
-	}
-	ends := c.ends[numTexts*i : numTexts*(i+1)]
-	text := string(c.text[start:ends[textExtra]])
-	id := text[:ends[textID]-start]
+	bytes, ends := c.texts.row(i)
+	text := string(bytes)
+	id := text[:ends[textID]]
 	index := v.tail.first + uint64(row)
 	if id == "" {
 		id = string(audit.DerivedID(v.tail.origin, index))
@@ -246,8 +243,8 @@ func (v *tailView) record(row int) audit.Record {
 			UserAgent:    value(colAgent),
 			Success:      c.outcomes[i],
 			DurationMS:   c.duration[i],
-			RequestID:    text[ends[textID]-start : ends[textRequest]-start],
-			ExtraData:    text[ends[textRequest]-start:],
+			RequestID:    text[ends[textID]:ends[textRequest]],
+			ExtraData:    text[ends[textRequest]:],
 		},
 		Index:      index,
 		ReceivedAt: c.received[i],
@@ -268,8 +265,8 @@ func (b *chunkBlock) index(i int) uint64                 { return b.view.tail.fi
 func (b *chunkBlock) time(i int) audit.Time              { return b.chunk.times[i] }
 func (b *chunkBlock) code(col, i int) uint32             { return b.chunk.codes[col][i] }
 func (b *chunkBlock) success(i int) bool                 { return b.chunk.outcomes[i] }
-func (b *chunkBlock) request(i int) []byte               { return b.textOf(i, textRequest) }
-func (b *chunkBlock) extra(i int) []byte                 { return b.textOf(i, textExtra) }
+func (b *chunkBlock) request(i int) []byte               { return b.texts.at(i, textRequest) }
+func (b *chunkBlock) extra(i int) []byte                 { return b.texts.at(i, textExtra) }
 func (b *chunkBlock) codes(col int, _ []uint32) []uint32 { return b.chunk.codes[col][:b.n] }
 func (b *chunkBlock) times(_ []audit.Time) []audit.Time  { return b.chunk.times[:b.n] }
 func (b *chunkBlock) order() []uint16                    { return b.chunk.order }
