@@ -21,6 +21,7 @@ type serveCommand struct {
 
 	Data         string `placeholder:"DIR" env:"DATA" help:"Data directory, made if there is none; it gets mode 0700."`
 	Listen       string `default:"127.0.0.1:8480" env:"LISTEN" help:"Host and port of the API."`
+	Metrics      string `placeholder:"HOST:PORT" env:"METRICS" help:"Also answer GET /metrics, for Prometheus, here; whoever reaches it needs no token."`
 	TLSCert      string `placeholder:"FILE" env:"TLS_CERT" help:"Certificate chain in PEM; read again when it changes."`
 	TLSKey       string `placeholder:"FILE" env:"TLS_KEY" help:"Its private key in PEM."`
 	InsecureHTTP bool   `env:"INSECURE_HTTP" help:"Listen beyond loopback without TLS: something in front encrypts."`
@@ -94,20 +95,19 @@ func (c *serveCommand) Run(p *process) error {
 
 // check finds settings that do not go together.
 func (c *serveCommand) check() error {
-	host, port, err := net.SplitHostPort(c.Listen)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
+	if err := c.checkAddress("--listen", c.Listen); err != nil {
+		return err
+	}
+	if c.Metrics != "" {
+		if err := c.checkAddress("--metrics", c.Metrics); err != nil {
+			return err
+		}
 	}
 	switch {
-	case err != nil:
-		return fmt.Errorf("--listen %q: want HOST:PORT, the port a number up to 65535", c.Listen)
 	case c.Data == "" && !c.Dev:
 		return errors.New("--data: want the data directory (or --dev, to try the program)")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key: want both or none")
-	case c.TLSCert == "" && !loopback(host) && !c.InsecureHTTP:
-		return fmt.Errorf("--listen %s: without --tls-cert and --tls-key the server listens on loopback only; "+
-			"--insecure-http if something in front of it encrypts", c.Listen)
 	case c.RateLimitQueries < 1 || c.RateLimitExports < 1:
 		return errors.New("--rate-limit-queries, --rate-limit-exports: want at least 1")
 	case c.ExportWorkers < 1:
@@ -123,6 +123,22 @@ func (c *serveCommand) check() error {
 	}
 	return errors.Join(c.secretSettings.check(), c.anchorSettings.check(&c.secretSettings), c.witnessSettings.check(),
 		c.vaultSettings.check(c.TLSCert != ""), c.expectSettings.check())
+}
+
+// checkAddress finds an address that cannot be listened on, or not without TLS.
+func (c *serveCommand) checkAddress(flag, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %q: want HOST:PORT, the port a number up to 65535", flag, address)
+	case c.TLSCert == "" && c.TLSKey == "" && !loopback(host) && !c.InsecureHTTP:
+		return fmt.Errorf("%s %s: without --tls-cert and --tls-key the server listens on loopback only; "+
+			"--insecure-http if something in front of it encrypts", flag, address)
+	}
+	return nil
 }
 
 // notOfName reports whether a character cannot be in the name of a log.

@@ -47,6 +47,7 @@ type server struct {
 	vault    *source.Intake
 	watch    watch
 	sinks    *sink.Manager
+	meters   *meters
 	http     *http.Server
 	closers  []func() error // of what is open, in that order
 }
@@ -90,9 +91,15 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
+	scraped, err := s.listenMetrics()
+	if err != nil {
+		return err
+	}
+	defer scraped.Close()
 	sockets, err := s.listenVault()
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	ready(url)
 	group, ctx := errgroup.WithContext(ctx)
@@ -102,6 +109,7 @@ func (s *server) serve(ctx context.Context, ready func(url string)) (err error) 
 		}
 		return nil
 	})
+	group.Go(func() error { return s.serveMetrics(ctx, scraped) })
 	group.Go(func() error { return s.recordTokens(ctx) })
 	group.Go(func() error { return s.evidence.run(ctx) })
 	group.Go(func() error { return s.anchors.run(ctx) })
@@ -139,16 +147,24 @@ func (s *server) listen() (net.Listener, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if s.config.TLSCert == "" {
+	config := s.tlsConfig()
+	if config == nil {
 		return listener, "http://" + listener.Addr().String(), nil
 	}
+	return tls.NewListener(listener, config), "https://" + listener.Addr().String(), nil
+}
+
+// tlsConfig returns how listeners encrypt, nil if they do not.
+func (s *server) tlsConfig() *tls.Config {
+	if s.config.TLSCert == "" {
+		return nil
+	}
 	pair := &keyPair{cert: s.config.TLSCert, key: s.config.TLSKey, logger: s.logger}
-	config := &tls.Config{
+	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: pair.get,
 	}
-	return tls.NewListener(listener, config), "https://" + listener.Addr().String(), nil
 }
 
 // close closes what is open, the last one first; when tokens were last used is

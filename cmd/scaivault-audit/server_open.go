@@ -36,6 +36,7 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err := s.openParts(disk); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	s.meters = newMeters(s)
 	s.http = s.routes(d)
 	return s, nil
 }
@@ -140,7 +141,7 @@ func (s *server) routes(d door) *http.Server {
 		Sinks: s.sinks, Sources: pageSources{s.vault, c.VaultSocket},
 		Clock: s.clock, Logger: s.logger, Version: build().Version, Drain: drain,
 	})
-	server := api.NewHTTPServer(site(routes, pages), s.logger)
+	server := api.NewHTTPServer(s.meters.measure(site(routes, pages)), s.logger)
 	server.RegisterOnShutdown(func() { close(drain) })
 	return server
 }
