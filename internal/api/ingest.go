@@ -22,6 +22,9 @@ const (
 	// secrets manager lets its own client wait for the answer, which must be
 	// there within 5 seconds (contract §5).
 	VaultTimeout = 4500 * time.Millisecond
+	// vaultBodyTimeout is how much of that they may take to come, so that those
+	// that came before a body stopped halfway still become durable.
+	vaultBodyTimeout = VaultTimeout - 500*time.Millisecond
 	// MaxVaultBody is the largest body of lines in bytes: one line of 64 MiB, or
 	// many.
 	MaxVaultBody = 64<<20 + 64<<10
@@ -41,10 +44,12 @@ func (s *Server) ingestVault(r *request) error {
 	if r.ContentLength > MaxVaultBody {
 		return tooLarge(MaxVaultBody)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), VaultTimeout)
+	// A connection that fails ends the request's context, and the lines that came
+	// before are kept all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), VaultTimeout)
 	defer cancel()
 	// Without it a body that stops halfway is waited for as long as any other.
-	deadline := time.Now().Add(VaultTimeout)
+	deadline := time.Now().Add(vaultBodyTimeout)
 	if err := http.NewResponseController(&r.out).SetReadDeadline(deadline); err != nil &&
 		!errors.Is(err, http.ErrNotSupported) {
 		return err
