@@ -10,7 +10,7 @@ import (
 
 // view is what a reader sees of a tenant's log: its durable rows at one
 // moment, in parts that ascend by index, each with the plan that finds what
-// the reader asked for. It needs no lock, and keeps its segments until close.
+// the reader asked for. It needs no lock, and keeps its segments until end.
 type view struct {
 	parts   []*plan
 	size    uint64 // first index beyond the view
@@ -72,12 +72,13 @@ func (v *view) end(err *error) {
 	if v.callers != nil {
 		v.callers.Add(-1)
 	}
-	segments := v.segments()
-	for _, s := range segments {
-		s.release()
+	for _, p := range v.parts {
+		if s, ok := p.part.(*segment); ok {
+			s.release()
+		}
 	}
 	if value != nil {
-		*err = faultOf(value, segments)
+		*err = faultOf(value, v.segments())
 	}
 }
 
