@@ -47,8 +47,11 @@ func newMeters(s *server) *meters {
 	return m
 }
 
-// measure returns the handler with its requests measured.
+// measure returns the handler with its requests measured, if anybody scrapes them.
 func (m *meters) measure(h http.Handler) http.Handler {
+	if m == nil {
+		return h
+	}
 	measured := promhttp.InstrumentHandlerDuration(m.requests, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if streams(r) {

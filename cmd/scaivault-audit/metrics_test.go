@@ -14,7 +14,7 @@ import (
 // TestMetrics scrapes a server that has answered requests and has a sink: the
 // figures of health and of the sink are there, and nothing about streams.
 func TestMetrics(t *testing.T) {
-	c := &serveCommand{Data: t.TempDir(), RateLimitQueries: 100, RateLimitExports: 1}
+	c := &serveCommand{Data: t.TempDir(), Metrics: "127.0.0.1:0", RateLimitQueries: 100, RateLimitExports: 1}
 	c.SinkDir = t.TempDir()
 	token := newToken(t, c.Data, "tnt_a")
 	s, err := openServer(c, time.Now, slog.New(slog.DiscardHandler))

@@ -47,7 +47,7 @@ type server struct {
 	vault    *source.Intake
 	watch    watch
 	sinks    *sink.Manager
-	meters   *meters
+	meters   *meters // nil if nobody scrapes
 	http     *http.Server
 	closers  []func() error // of what is open, in that order
 }

@@ -36,7 +36,9 @@ func openServer(c *serveCommand, clock func() time.Time, logger *slog.Logger) (*
 	if err := s.openParts(disk); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	s.meters = newMeters(s)
+	if c.Metrics != "" {
+		s.meters = newMeters(s)
+	}
 	s.http = s.routes(d)
 	return s, nil
 }

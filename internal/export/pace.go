@@ -14,32 +14,22 @@ const (
 	paceRest = 3
 )
 
-// pace lets an export give way to those who wait for the log, who need the same
-// processors and the same disk. They are looked for now and then, so that what
-// the export leaves them is in proportion to how often there are any.
-type pace struct {
-	callers func() int
-	clock   func() time.Time
-	resumed time.Time // when the work went on
-}
-
-func newPace(m *Manager) pace {
-	return pace{callers: m.Log.Callers, clock: m.Clock, resumed: m.Clock()}
-}
-
-// giveWay rests if somebody waits. The error is ctx's.
-func (p *pace) giveWay(ctx context.Context) error {
-	now := p.clock()
-	worked := now.Sub(p.resumed)
-	p.resumed = now
-	if worked <= 0 || p.callers() == 0 {
+// giveWay lets an export rest if others wait for the log, who need the same
+// processors and the same disk. They are looked for now and then, so that what the
+// export leaves them is in proportion to how often there are any. The error is
+// ctx's.
+func (w *writing) giveWay(ctx context.Context) error {
+	now := w.manager.Clock()
+	worked := now.Sub(w.resumed)
+	w.resumed = now
+	if worked <= 0 || w.manager.Log.Callers() == 0 {
 		return nil
 	}
 	rest := time.NewTimer(paceRest * worked)
 	defer rest.Stop()
 	select {
 	case <-rest.C:
-		p.resumed = p.clock()
+		w.resumed = w.manager.Clock()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

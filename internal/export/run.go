@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/blob"
@@ -120,7 +121,7 @@ type writing struct {
 	manager *Manager
 	job     *job
 	bucket  blob.Bucket
-	pace    pace
+	resumed time.Time // when the work went on after the latest rest
 
 	file    *PartWriter // nil between two files
 	proof   PartProof   // of file; nil if it has none
@@ -134,7 +135,7 @@ type writing struct {
 func (w *writing) records(ctx context.Context, d *document) error {
 	defer w.discard()
 	w.written = d.Export.RecordCount
-	w.pace = newPace(w.manager)
+	w.resumed = w.manager.Clock()
 	each := w.rows
 	if d.Export.Format == audit.FormatJSONL {
 		each = w.lines
@@ -204,7 +205,7 @@ func (w *writing) added(ctx context.Context, at position) error {
 	w.inFile++
 	w.job.active.records.Store(w.written)
 	if w.written%paceRecords == 0 {
-		if err := w.pace.giveWay(ctx); err != nil {
+		if err := w.giveWay(ctx); err != nil {
 			return err
 		}
 	}

@@ -101,8 +101,8 @@ type trailCounter struct {
 }
 
 func (c *trailCounter) add(p *plan, b block, rows []uint16) error {
-	if s, ok := b.(*segmentBlock); ok {
-		c.addOrdered(s, rows)
+	if b.order() == nil {
+		c.addOrdered(b, rows)
 	} else {
 		for _, i := range rows {
 			c.count.add(b.time(int(i)), b.success(int(i)))
@@ -112,8 +112,8 @@ func (c *trailCounter) add(p *plan, b block, rows []uint16) error {
 }
 
 // addOrdered counts rows of a block of a segment, all of whose rows ascend by time.
-func (c *trailCounter) addOrdered(b *segmentBlock, rows []uint16) {
-	base := b.number << chunkBits
+func (c *trailCounter) addOrdered(b block, rows []uint16) {
+	base := b.base()
 	if c.total == 0 {
 		c.from = base + int(rows[0])
 	}
