@@ -75,10 +75,13 @@ func (l *sliceLog) cut(tenant audit.TenantID, n int) {
 
 func (l *sliceLog) Lines(ctx context.Context, tenant audit.TenantID, from, to uint64) iter.Seq2[[]byte, error] {
 	l.mu.Lock()
-	records, lost := slices.Clone(l.records[tenant]), l.lost
+	to = min(to, uint64(len(l.records[tenant])))
+	from = min(from, to)
+	records, lost := slices.Clone(l.records[tenant][from:to]), l.lost
 	l.mu.Unlock()
 	return func(yield func([]byte, error) bool) {
-		for i := from; i < min(to, uint64(len(records))); i++ {
+		for n := range records {
+			i := from + uint64(n)
 			if lost != nil && lost.From <= i && i < lost.To {
 				yield(nil, &audit.Error{Code: audit.CodeDataDamaged, Damaged: []audit.IndexRange{*lost}})
 				return
@@ -87,7 +90,7 @@ func (l *sliceLog) Lines(ctx context.Context, tenant audit.TenantID, from, to ui
 				yield(nil, err)
 				return
 			}
-			if !yield(records[i].AppendLine(nil), nil) {
+			if !yield(records[n].AppendLine(nil), nil) {
 				return
 			}
 		}
