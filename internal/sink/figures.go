@@ -1,8 +1,10 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/scaivault/audit"
@@ -90,13 +92,29 @@ func (s *sink) snapshot() audit.SinkStatus {
 	return st
 }
 
-// Health returns figures about the sinks of a tenant, of all for "". A sink that
-// fails does not make the service unready: events are safe in the log.
+// health is how one sink does, in the detailed health of the service.
+type health struct {
+	Tenant        audit.TenantID  `json:"tenant"`
+	Name          audit.SinkName  `json:"name"`
+	State         audit.SinkState `json:"state"`
+	LagEvents     uint64          `json:"lag_events"`
+	LagSeconds    float64         `json:"lag_seconds"`
+	Failures      uint64          `json:"failures"`
+	InARow        int             `json:"failures_in_a_row"`
+	LastSuccessAt *audit.Time     `json:"last_success_at"` // null for never
+	SetAside      int             `json:"set_aside"`
+}
+
+// Health returns figures about the sinks of a tenant, of all for "": each of them,
+// and the sums and worst that alarms are made of. A sink that fails does not make
+// the service unready: events are safe in the log.
 func (m *Manager) Health(ctx context.Context, tenant audit.TenantID) (map[string]any, error) {
 	m.mu.Lock()
 	all := m.all()
 	m.mu.Unlock()
-	var n, failing, paused, setAside int
+	each := []health{} // none is [] in JSON
+	states := make(map[audit.SinkState]int)
+	var setAside int
 	var lag uint64
 	var seconds float64
 	for _, s := range all {
@@ -104,16 +122,15 @@ func (m *Manager) Health(ctx context.Context, tenant audit.TenantID) (map[string
 			continue
 		}
 		st := s.status(ctx)
-		n++
+		each = append(each, health{s.doc.Tenant, st.Name, st.State, st.LagEvents, st.LagSeconds,
+			st.Failures, st.InARow, st.LastSuccessAt, st.SetAside})
+		states[st.State]++
 		setAside += st.SetAside
-		switch st.State {
-		case audit.SinkPaused:
-			paused++
-		case audit.SinkRetrying:
-			failing++
-		}
 		lag, seconds = max(lag, st.LagEvents), max(seconds, st.LagSeconds)
 	}
-	return map[string]any{"sinks": n, "failing": failing, "paused": paused, "set_aside": setAside,
-		"most_lag_events": lag, "most_lag_seconds": seconds}, nil
+	slices.SortFunc(each, func(a, b health) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Name, b.Name))
+	})
+	return map[string]any{"sinks": each, "failing": states[audit.SinkRetrying], "paused": states[audit.SinkPaused],
+		"set_aside": setAside, "most_lag_events": lag, "most_lag_seconds": seconds}, nil
 }

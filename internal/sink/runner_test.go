@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -92,6 +93,33 @@ func TestDelivers(t *testing.T) {
 		w.wantAll(t, r)
 		if st := w.status(t); st.Delivered != 98 || st.Failures != 0 || st.LastSuccessAt == nil || st.PerSecond == 0 {
 			t.Errorf("got %+v", st)
+		}
+	})
+}
+
+// TestHealth has one sink that delivered, and one of another tenant that cannot.
+func TestHealth(t *testing.T) {
+	const a = `{"tenant":"tnt_a","name":"siem","state":"running","lag_events":0,"lag_seconds":0,"failures":0,` +
+		`"failures_in_a_row":0,"last_success_at":"2000-01-01T00:00:00.000000Z","set_aside":0}`
+	const b = `{"tenant":"tnt_b","name":"siem","state":"retrying","lag_events":6,"lag_seconds":1.1,"failures":1,` +
+		`"failures_in_a_row":1,"last_success_at":null,"set_aside":0}`
+	scene(t, nil, func(t *testing.T, w *world, _ *receiver) {
+		time.Sleep(time.Second)
+		w.egress.(*pipes).setDown(true)
+		if _, err := w.Create(t.Context(), tenantB, ada, request(t, toSIEM)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // before it tries again
+		for tenant, want := range map[audit.TenantID]string{
+			tenantA: `{"failing":0,"most_lag_events":0,"most_lag_seconds":0,"paused":0,"set_aside":0,"sinks":[` + a + `]}`,
+			tenantB: `{"failing":1,"most_lag_events":6,"most_lag_seconds":1.1,"paused":0,"set_aside":0,"sinks":[` + b + `]}`,
+			"":      `{"failing":1,"most_lag_events":6,"most_lag_seconds":1.1,"paused":0,"set_aside":0,"sinks":[` + a + `,` + b + `]}`,
+			"tnt_c": `{"failing":0,"most_lag_events":0,"most_lag_seconds":0,"paused":0,"set_aside":0,"sinks":[]}`,
+		} {
+			figures, err := w.Health(t.Context(), tenant)
+			if got, _ := json.Marshal(figures); err != nil || string(got) != want {
+				t.Errorf("of %q got %s, %v, want %s", tenant, got, err, want)
+			}
 		}
 	})
 }

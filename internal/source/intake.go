@@ -355,9 +355,19 @@ func (i *Intake) Run(ctx context.Context) {
 	})
 }
 
-// Health returns why no requests are taken until a restart, or nil.
-func (i *Intake) Health(context.Context, audit.TenantID) (map[string]any, error) {
-	return nil, errors.Join(i.journal.failure(), i.options.Originals.health())
+// Health returns how many requests of a tenant, of all for "", wait for their
+// answers, and why no lines are taken until a restart, or nil. For a moment after
+// a start some wait whose answers the log has: the journal forgets by the file.
+func (i *Intake) Health(_ context.Context, tenant audit.TenantID) (map[string]any, error) {
+	waiting := 0
+	for _, d := range i.all() {
+		if tenant == "" || d.tenant == tenant {
+			d.mu.Lock()
+			waiting += d.pairer.queue.Len()
+			d.mu.Unlock()
+		}
+	}
+	return map[string]any{"waiting_requests": waiting}, errors.Join(i.journal.failure(), i.options.Originals.health())
 }
 
 // Close makes what was taken durable. Requests that wait are taken up by the

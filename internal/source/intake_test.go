@@ -196,6 +196,25 @@ func TestIntakeOfTwoTenants(t *testing.T) {
 	}
 }
 
+// TestWaitingRequests counts them, across a restart.
+func TestWaitingRequests(t *testing.T) {
+	disk, clock := vfs.NewMem(), newClock()
+	s := mustOpen(t, disk, clock)
+	s.take(t, "tnt_b", ask("c", 0)+ask("d", 0))
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, disk, clock)
+	defer s.close()
+	s.take(t, "tnt_a", ask("a", 0)+ask("b", 0)+reply("b", 5))
+	for tenant, want := range map[audit.TenantID]int{"": 3, "tnt_a": 1, "tnt_b": 2, "tnt_c": 0} {
+		got, err := s.intake.Health(t.Context(), tenant)
+		if err != nil || got["waiting_requests"] != want {
+			t.Errorf("of %q got %v, %v, want %d", tenant, got, err, want)
+		}
+	}
+}
+
 // TestIntakeOfSample gives the recorded lines, each alone, and expects what a
 // Pairer makes of them.
 func TestIntakeOfSample(t *testing.T) {
