@@ -8,6 +8,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,6 +29,9 @@ type Config struct {
 	Token string
 	// Tenant selects a tenant other than the token's own; "" is its own.
 	Tenant string
+	// Roots are the authorities whose certificates the server may have; nil are
+	// the system's. HTTP, if there is one, decides by itself.
+	Roots *x509.CertPool
 	// HTTP sends the requests; nil is a client that gives up on an attempt
 	// after a minute. Redirects are never followed: the token is for one server.
 	HTTP *http.Client
@@ -78,12 +83,23 @@ func New(cfg Config) (*Client, error) {
 	if err := c.authorize(cfg.Token, cfg.Tenant); err != nil {
 		return nil, err
 	}
-	c.http = &http.Client{Timeout: attemptTimeout}
+	c.http = &http.Client{Timeout: attemptTimeout, Transport: transport(cfg.Roots)}
 	if cfg.HTTP != nil {
 		*c.http = *cfg.HTTP
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil
+}
+
+// transport returns one that trusts these authorities; nil, which is the default
+// one, for none.
+func transport(roots *x509.CertPool) http.RoundTripper {
+	if roots == nil {
+		return nil
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	return t
 }
 
 func (c *Client) authorize(token, tenant string) error {

@@ -17,6 +17,7 @@ import (
 type findLeakCommand struct {
 	VaultAddr      string   `required:"" env:"VAULT_ADDR" placeholder:"URL" help:"Vault or OpenBao whose lines are in the log."`
 	VaultNamespace string   `env:"VAULT_NAMESPACE" placeholder:"NAME" help:"Its namespace."`
+	VaultCACert    string   `name:"vault-ca-cert" env:"VAULT_CACERT" placeholder:"FILE" help:"Authorities of its certificate in PEM, if not the system's."`
 	Device         []string `placeholder:"NAME" help:"Audit device, as file; repeatable (default: all there are)."`
 	TokensOnly     bool     `help:"Look for a token or an accessor only, which the server finds by itself."`
 	JSON           bool     `help:"Print canonical lines, as is done where no terminal is."`
@@ -47,7 +48,11 @@ const maxLeak = 1 << 20
 
 // Run prints the events that hold the hash of what is on standard input.
 func (c *findLeakCommand) Run(p *process) error {
-	vault, err := newVaultClient(c.VaultAddr, c.VaultNamespace, os.Getenv("VAULT_TOKEN"))
+	roots, err := rootsOf("--vault-ca-cert", c.VaultCACert)
+	if err != nil {
+		return err
+	}
+	vault, err := newVaultClient(c.VaultAddr, c.VaultNamespace, os.Getenv("VAULT_TOKEN"), roots)
 	if err != nil {
 		return usageError{err}
 	}

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -45,8 +47,13 @@ func stubVault(t *testing.T) string {
 		}
 		fmt.Fprintf(w, `{"hash":%q}`, hashOf(r.PathValue("device"), body.Input))
 	}))
-	s := httptest.NewServer(mux)
+	s := httptest.NewTLSServer(mux)
 	t.Cleanup(s.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VAULT_CACERT", ca)
 	return s.URL
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,8 +26,8 @@ type vaultClient struct {
 
 // newVaultClient returns a client. What goes there is a secret in plain text,
 // so the connection is encrypted, or stays on this machine, and no redirect is
-// followed.
-func newVaultClient(addr, namespace, token string) (*vaultClient, error) {
+// followed. Roots are the authorities of its certificate, nil the system's.
+func newVaultClient(addr, namespace, token string, roots *x509.CertPool) (*vaultClient, error) {
 	u, err := url.Parse(addr)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return nil, fmt.Errorf("--vault-addr: want https://HOST, or http:// on this machine")
@@ -33,8 +35,10 @@ func newVaultClient(addr, namespace, token string) (*vaultClient, error) {
 	if token == "" {
 		return nil, errNoVaultToken
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	return &vaultClient{url: strings.TrimSuffix(addr, "/"), namespace: namespace, token: token, http: &http.Client{
-		Timeout:       30 * time.Second,
+		Timeout: 30 * time.Second, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }

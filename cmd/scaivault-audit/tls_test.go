@@ -200,6 +200,39 @@ func TestTLS(t *testing.T) {
 	p.end(t)
 }
 
+// TestCACert lets a command trust an authority that the system does not know.
+func TestCACert(t *testing.T) {
+	a := newAuthority(t)
+	a.issue(2)
+	data, dir := t.TempDir(), t.TempDir()
+	ca, empty := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "empty.pem")
+	a.write(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw}), 1)
+	a.write(empty, nil, 1)
+	token := newToken(t, data, "tnt_a")
+	p := serve(t, nil, "--data", data, "--tls-cert", a.certFile, "--tls-key", a.keyFile)
+	defer p.end(t)
+	for _, test := range []struct {
+		file, flag string
+		want       result
+	}{
+		{ca, "", result{}},
+		{empty, ca, result{}},
+		{"", "", result{exitGeneral, "", "certificate signed by unknown authority"}},
+		{"", empty, result{exitValidation, "", "--ca-cert: " + empty + " holds no certificate"}},
+		{"", filepath.Join(dir, "none.pem"), result{exitValidation, "", "none.pem: no such file"}},
+	} {
+		t.Setenv("SCAIVAULT_CA_CERT", test.file)
+		args := []string{"logs", "--path-prefix", "none", "--url", p.url, "--token", token}
+		if test.flag != "" {
+			args = append(args, "--ca-cert", test.flag)
+		}
+		got := runLine(t, "", args...)
+		if got.Code != test.want.Code || got.Stdout != test.want.Stdout || !strings.Contains(got.Stderr, test.want.Stderr) {
+			t.Errorf("file %q, flag %q: got %+v, want %+v", test.file, test.flag, got, test.want)
+		}
+	}
+}
+
 // A certificate that is renewed is used from the next connection on; one that
 // is of no use is not, and the log says so once.
 func TestCertificateIsReadAgain(t *testing.T) {
