@@ -77,7 +77,7 @@ func (s *Store) Accesses(ctx context.Context, tenant audit.TenantID, q audit.Acc
 // Parts are read at the same time, as many as there are processors.
 func (v *view) accesses(ctx context.Context) ([]*access, error) {
 	sums := make([][]*access, len(v.parts))
-	if err := v.beside(ctx, func(ctx context.Context, p *plan) (err error) {
+	if err := v.beside(ctx, v.parts, func(ctx context.Context, p *plan) (err error) {
 		sums[p.number], err = p.accesses(ctx)
 		return err
 	}); err != nil {

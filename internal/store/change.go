@@ -1,6 +1,7 @@
 package store
 
 import (
+	"io"
 	"path"
 	"slices"
 
@@ -25,40 +26,27 @@ func (s *sealer) rowsAtOnce() int { return s.store.opts.SealEvents }
 // seal writes the segment of a full tail.
 func (s *sealer) seal(l *tenantLog, t *tail) (change, error) {
 	// The tail is full: nobody writes to it, and it is read without the lock.
-	segment, err := s.write(l.tenant, t.staging().segmentRows())
-	return change{log: l, segment: segment, tail: t}, err
-}
-
-// merge writes the segment of the rows of others.
-func (s *sealer) merge(l *tenantLog, of []*segment) (_ change, err error) {
-	defer faulted(panicOnFault(), of, &err)
-	rows, err := s.gather(of)
+	rows, err := t.staging().segmentRows().source()
 	if err != nil {
 		return change{}, err
 	}
 	segment, err := s.write(l.tenant, rows)
-	return change{log: l, segment: segment, of: of}, err
+	return change{log: l, segment: segment, tail: t}, err
 }
 
-// write writes a segment of the rows, durably.
-func (s *sealer) write(tenant audit.TenantID, rows *segmentRows) (*segment, error) {
-	const perRow, more = 32, 1 << 16 // bytes that segments take, about
-	b, err := appendRows(make([]byte, 0, perRow*rows.rows+more), tenant, rows)
-	if err != nil {
-		return nil, err
-	}
-	written, err := openSegment(b)
-	if err != nil {
-		return nil, err
-	}
-	info := written.info()
+// write writes a segment of the rows of a source, durably.
+func (s *sealer) write(tenant audit.TenantID, source segmentSource) (*segment, error) {
+	o := source.outline()
+	info := segmentInfo{Tenant: tenant, From: o.indexes.From, To: o.indexes.To}
 	name := s.store.dir + "/" + info.file()
 	if err := s.store.fs.MkdirAll(path.Dir(name)); err != nil {
 		return nil, err
 	}
 	// Dying before the manifest is replaced leaves a file that it does not
 	// name, whole or not. Recovery removes it: its events are where they were.
-	if err := vfs.WriteFile(s.store.fs, name, b); err != nil {
+	if err := vfs.WriteStream(s.store.fs, name, func(out io.Writer) error {
+		return writeSegment(out, tenant, source)
+	}); err != nil {
 		return nil, err
 	}
 	return s.store.load(&info)

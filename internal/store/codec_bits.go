@@ -69,6 +69,20 @@ func (p *packed) get(i int) uint64 {
 // unpack sets dst to the entries from i on.
 func unpack[T uint32 | uint64](dst []T, p *packed, i int) {
 	b, pos, mask, width := p.b, uint64(i)*p.width, p.mask, p.width&63
+	twice, thrice := 2*width&63, 3*width&63
+	for width <= maxWidth/4 && len(dst) >= 4 {
+		four := load(b, pos>>3) >> (pos & 7)
+		dst[0], dst[1] = T(four&mask), T(four>>width&mask)
+		dst[2], dst[3] = T(four>>twice&mask), T(four>>thrice&mask)
+		dst = dst[4:]
+		pos += 4 * width
+	}
+	for width <= maxWidth/3 && len(dst) >= 3 {
+		three := load(b, pos>>3) >> (pos & 7)
+		dst[0], dst[1], dst[2] = T(three&mask), T(three>>width&mask), T(three>>twice&mask)
+		dst = dst[3:]
+		pos += 3 * width
+	}
 	for width <= maxWidth/2 && len(dst) >= 2 {
 		pair := load(b, pos>>3) >> (pos & 7)
 		dst[0], dst[1] = T(pair&mask), T(pair>>width&mask)

@@ -43,21 +43,32 @@ func (n *count) times() (first, last *audit.Time) {
 	return &n.first, &n.last
 }
 
-// beside calls count with every part of the view, with several at the same time,
-// as many as there are processors.
-func (v *view) beside(ctx context.Context, count func(context.Context, *plan) error) error {
+// beside calls count with parts of the view, with several at the same time, as
+// many as there are processors.
+func (v *view) beside(ctx context.Context, parts []*plan, count func(context.Context, *plan) error) error {
 	if err := v.intact(); err != nil {
 		return err
 	}
+	read := func(ctx context.Context, p *plan) (err error) {
+		defer caught(&err)
+		defer faulted(panicOnFault(), p.segments(), &err)
+		return count(ctx, p)
+	}
+	processors := runtime.GOMAXPROCS(0)
+	if processors == 1 || len(parts) == 1 {
+		for _, p := range parts { // in the caller's goroutine, whose stack has grown already
+			aheadOfParts(v.parts, p, false)
+			if err := read(ctx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, p := range v.parts {
+	group.SetLimit(processors)
+	for _, p := range parts {
 		aheadOfParts(v.parts, p, false)
-		group.Go(func() (err error) {
-			defer caught(&err)
-			defer faulted(panicOnFault(), p.segments(), &err)
-			return count(ctx, p)
-		})
+		group.Go(func() error { return read(ctx, p) })
 	}
 	return group.Wait()
 }
@@ -76,12 +87,7 @@ func (p *plan) each(ctx context.Context, visit func(p *plan, b block, rows []uin
 	if err := p.prepare(); err != nil {
 		return err
 	}
-	var blocks []int
-	for n := range p.blocks() {
-		if p.in(n) {
-			blocks = append(blocks, n)
-		}
-	}
+	blocks := p.blocksIn()
 	p.aheadOfList(blocks)
 	p.visited = new(segmentBlock)
 	defer func() { p.visited = nil }()

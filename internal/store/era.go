@@ -10,9 +10,11 @@ import (
 // counted of all their rows is kept, bounded, for the next summary: of a log of a
 // thousand segments it goes through a hundred eras.
 type era struct {
-	of    []*segment
-	mu    sync.Mutex // guards all below
-	known [numCols]*eraCounts
+	of     []*segment
+	mu     sync.Mutex // guards all below
+	known  [numCols]*eraCounts
+	trails map[trailOf]*trailSum // those that were asked for
+	kept   int                   // values in them
 }
 
 const (
@@ -21,6 +23,8 @@ const (
 	// mostLooked how many others that were asked for.
 	mostRanked = 64
 	mostLooked = 256
+	// mostTrailed is how many values of the other side its trails may have.
+	mostTrailed = 4096
 )
 
 // eraCounts is what an era knows of a column.
@@ -40,9 +44,9 @@ func (s *segment) eraOf(of []*segment) *era {
 	return e
 }
 
-// eraAt returns the era of the view's parts from i on, nil if they are none or the
-// view does not select all their rows.
-func (v *view) eraAt(i int) (*era, error) {
+// eraAt returns the era of the view's parts from i on, nil if they are none or one
+// of them is not whole.
+func (v *view) eraAt(i int, whole func(*plan) (bool, error)) (*era, error) {
 	var of [eraLength]*segment
 	if first := v.parts[i]; first.place%eraLength != 0 || len(v.parts)-i < eraLength {
 		return nil, nil
@@ -53,7 +57,7 @@ func (v *view) eraAt(i int) (*era, error) {
 		if !ok || p.place != v.parts[i].place+k {
 			return nil, nil
 		}
-		if err := p.prepare(); err != nil || !p.complete() {
+		if ok, err := whole(p); err != nil || !ok {
 			return nil, err
 		}
 		of[k] = s
@@ -62,8 +66,17 @@ func (v *view) eraAt(i int) (*era, error) {
 }
 
 // complete reports whether the plan selects all rows of its part.
-func (p *plan) complete() bool {
-	return p.free() && p.from <= p.least && p.most < p.to && p.indexes().To <= p.below
+func (p *plan) complete() (bool, error) {
+	if !p.spans() {
+		return false, nil
+	}
+	err := p.prepare()
+	return p.free(), err
+}
+
+// spans reports whether all rows of the part are in the plan's times, and seen.
+func (p *plan) spans() bool {
+	return p.from <= p.least && p.most < p.to && p.indexes().To <= p.below
 }
 
 // counts returns what is known of a column.
@@ -123,6 +136,38 @@ func (e *era) count(c *eraCounts, col int, value string) (uint64, error) {
 		c.n[value] = n
 	}
 	return n, nil
+}
+
+// trail returns what a trail has in the era, nil if that is not known.
+func (e *era) trail(of trailOf) *trailSum {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.trails[of]
+}
+
+// keep keeps what a trail has in the era, and others no longer if it is too much.
+func (e *era) keep(of trailOf, sum *trailSum) {
+	n := len(sum.others) + 1
+	if n > mostTrailed {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.trails == nil {
+		e.trails = make(map[trailOf]*trailSum)
+	}
+	if e.trails[of] != nil {
+		return // somebody else asked the same meanwhile
+	}
+	for other, old := range e.trails {
+		if e.kept+n <= mostTrailed {
+			break
+		}
+		e.kept -= len(old.others) + 1
+		delete(e.trails, other)
+	}
+	e.trails[of] = sum
+	e.kept += n
 }
 
 // eraRanks goes through the values of an era that are ranked.

@@ -53,7 +53,11 @@ func writeLog(dir string, n int) error {
 		g, k := next, number
 		next, number = new(growing), number+1
 		writers.Go(func() error {
-			written, err := s.write(tenant, g.segmentRows(uint64(k*size)))
+			rows, err := g.segmentRows(uint64(k * size)).source()
+			if err != nil {
+				return err
+			}
+			written, err := s.write(tenant, rows)
 			if err == nil {
 				list[k] = written.info()
 				written.release()

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/scaivault/audit"
 )
@@ -10,11 +11,7 @@ import (
 // mergeFactor is how many segments of a size make one of the next: each event is
 // written a few times more, and a log of n events has a few segments of each
 // size up to mergeFactor times [Options.SealEvents], but for those of that size.
-//
-// Segments that overlap in time are not sorted into such as do not: a segment is
-// a range of indexes, which is what recovery, damage and evidence go by. What
-// overlap costs, BenchmarkOverlap measures: a question opens a block of each
-// segment that covers its time. docs/operations.md has the figures.
+// Where these overlap, see overlap.go.
 const mergeFactor = 4
 
 // mergeSome merges small segments of logs, so many rows or a few more, and
@@ -59,7 +56,11 @@ func (s *sealer) mergeSome(most int, all bool) (rows int, err error) {
 
 // mergeable returns segments of a log that are to be merged, or none.
 func (s *sealer) mergeable(l *tenantLog, all bool) []*segment {
-	of := l.mergeable(mergeFactor, mergeFactor*s.store.opts.SealEvents)
+	most := mergeFactor * s.store.opts.SealEvents
+	of := l.mergeable(mergeFactor, most)
+	if len(of) == 0 {
+		of = l.overlapping(most)
+	}
 	if len(of) == 0 && all {
 		// A log that has little in several segments repeats its values in each.
 		of = l.mergeable(2, s.store.opts.SealEvents)
@@ -136,25 +137,41 @@ func (s *sealer) discard(segments []*segment) error {
 	return errors.Join(errs...)
 }
 
-// gather reads the rows of segments. One of them that is damaged is left alone
-// from then on, so that nothing is lost with it.
-func (s *sealer) gather(segments []*segment) (*segmentRows, error) {
-	m := newMerger(segments[0].footer.origin)
-	for _, of := range segments {
-		if err := s.take(m, of); err != nil {
-			of.alone = audit.ErrorCode(err) == audit.CodeDataDamaged
+// merge writes the segment of the rows of others. One of them that is damaged is
+// left alone from then on, so that nothing is lost with it.
+func (s *sealer) merge(l *tenantLog, of []*segment) (change, error) {
+	segment, err := s.mergeAll(l.tenant, of)
+	if audit.ErrorCode(err) == audit.CodeDataDamaged {
+		var e *audit.Error
+		for _, old := range of {
+			old.alone = old.alone || errors.As(err, &e) && slices.Contains(e.Damaged, old.indexes())
+		}
+	}
+	return change{log: l, segment: segment, of: of}, err
+}
+
+func (s *sealer) mergeAll(tenant audit.TenantID, of []*segment) (_ *segment, err error) {
+	defer faulted(panicOnFault(), of, &err)
+	for _, old := range of {
+		// What is written anew gets new checksums: it has to be right.
+		if err := old.verify(); err != nil {
 			return nil, err
 		}
 	}
-	return m.rows(), nil
-}
-
-// take reads the rows of a segment. What is written anew gets new checksums: it
-// has to be right.
-func (s *sealer) take(m *merger, of *segment) (err error) {
-	defer faulted(panicOnFault(), []*segment{of}, &err)
-	if err := of.verify(); err != nil {
-		return err
+	rows := 0 // that were merged since events were sealed
+	m, err := newMerger(of, func(n int) error {
+		if rows += n; s.closing() {
+			return errStopped
+		}
+		if rows < s.store.opts.SealEvents {
+			return nil
+		}
+		rows = 0
+		s.store.rollLargest()
+		return s.sealFull() // what waits for it is in memory
+	})
+	if err != nil {
+		return nil, err
 	}
-	return m.add(of, s.closing)
+	return s.write(tenant, m)
 }

@@ -81,6 +81,22 @@ func overlapQuestions(all []audit.Event) []benchQuestion {
 		{"secret", list(audit.Filter{SecretPath: middle.SecretPath})},
 		{"failures of a day", list(audit.Filter{From: &from, To: &to, Success: &failed})},
 		{"request", list(audit.Filter{RequestID: middle.RequestID})},
+		{"event by id", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Event(ctx, acme, audit.DerivedID(0, uint64(len(all)/2)), nil)
+			return err
+		}},
+		{"1,000 by index", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Query(ctx, acme, audit.Query{Order: audit.OrderIndex, FromIndex: uint64(len(all) / 2), Limit: audit.MaxLimit})
+			return err
+		}},
+		{"200,000 lines", func(ctx context.Context, s *store.Store) error {
+			for _, err := range s.Lines(ctx, acme, 0, 200_000) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 		{"summary of 30 days", func(ctx context.Context, s *store.Store) error {
 			_, err := s.Summary(ctx, acme, audit.SummaryQuery{
 				Filter: audit.Filter{From: &month, To: &end}, Interval: audit.Hour, Top: 10})

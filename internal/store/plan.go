@@ -259,6 +259,29 @@ func (p *plan) free() bool {
 	return !p.none && !p.listed && len(p.sets) == 0 && f.Success == nil && len(f.Extra) == 0
 }
 
+// blocksIn returns the blocks that may hold a selected row, ascending.
+func (p *plan) blocksIn() (blocks []int) {
+	if !p.listed {
+		for n := range p.blocks() {
+			if p.in(n) {
+				blocks = append(blocks, n)
+			}
+		}
+		return blocks
+	}
+	last := -1
+	for _, row := range p.narrow {
+		n := int(row >> chunkBits)
+		if n == last {
+			continue
+		}
+		if last = n; n < p.blocks() && p.in(n) {
+			blocks = append(blocks, n)
+		}
+	}
+	return blocks
+}
+
 // in reports whether block n may hold a selected row.
 func (p *plan) in(n int) bool {
 	if p.none {

@@ -96,11 +96,7 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) (_ []int, er
 	if p.free() && p.from <= p.least && p.most < p.to && p.dense() {
 		return p.listAll(max(from, p.indexes().From), n)
 	}
-	type indexed struct {
-		index uint64
-		row   int
-	}
-	var all []indexed
+	var all []indexedRow
 	for b := range p.blocks() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -111,19 +107,14 @@ func (p *plan) listByIndex(ctx context.Context, from uint64, n int) (_ []int, er
 		}
 		for _, i := range rows {
 			if index := block.index(int(i)); index >= from {
-				all = append(all, indexed{index, b<<chunkBits + int(i)})
+				all = append(all, indexedRow{index, b<<chunkBits + int(i)})
 			}
 		}
 		if _, grows := p.part.(*tailView); grows && len(all) >= n {
 			break // the rows of a tail are in this order
 		}
 	}
-	slices.SortFunc(all, func(a, b indexed) int { return cmp.Compare(a.index, b.index) })
-	var rows []int
-	for _, x := range all[:min(n, len(all))] {
-		rows = append(rows, x.row)
-	}
-	return rows, nil
+	return rowsByIndex(all, n), nil
 }
 
 // dense reports whether at least half of the part's indexes have rows: they can
@@ -135,8 +126,12 @@ func (p *plan) dense() bool {
 
 // listAll is listByIndex where every row is selected.
 func (p *plan) listAll(from uint64, n int) ([]int, error) {
+	to := min(p.indexes().To, p.below)
+	if s, ok := p.part.(*segment); ok {
+		return s.listIndexes(from, to, n)
+	}
 	var rows []int
-	for index := from; index < min(p.indexes().To, p.below) && len(rows) < n; index++ {
+	for index := from; index < to && len(rows) < n; index++ {
 		row, ok, err := p.rowOf(index)
 		if err != nil {
 			return nil, err

@@ -20,6 +20,16 @@ func (s *scanned) add(code, n uint32) {
 	}
 }
 
+// addAll is add for many codes, of counts in many.
+func (s *scanned) addAll(codes []uint32, n uint32) {
+	many := s.many
+	for _, code := range codes {
+		if int(code) < len(many) {
+			many[code] += n
+		}
+	}
+}
+
 func (s *scanned) count(code uint32) int64 {
 	if s.few != nil {
 		return int64(s.few[code])

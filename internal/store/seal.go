@@ -36,6 +36,10 @@ func (s *sealer) run() {
 	defer close(s.stopped)
 	tick := time.NewTicker(sealInterval)
 	defer tick.Stop()
+	// Not more than this is merged in the time of a tick: merging takes from a burst
+	// of appends, and is made up for afterwards.
+	perTick := mergeFactor * s.store.opts.SealEvents
+	owed := 0 // rows that were merged beyond that
 	for {
 		var answer chan<- error
 		rows := 0 // to merge
@@ -48,11 +52,13 @@ func (s *sealer) run() {
 			rows = math.MaxInt
 		case <-s.store.full:
 		case <-tick.C:
-			// Not more: merging takes from a burst of appends, and is made up for
-			// afterwards.
-			rows = mergeFactor * s.store.opts.SealEvents
+			rows = max(0, perTick-owed)
+			owed = max(0, owed-perTick)
 		}
-		err := s.pass(rows)
+		merged, err := s.pass(rows)
+		if answer == nil {
+			owed += max(0, merged-rows)
+		}
 		if err != nil {
 			s.store.opts.Logger.Error("events cannot be sealed or merged; they stay where they are",
 				"error", err)
@@ -64,26 +70,26 @@ func (s *sealer) run() {
 }
 
 // pass seals what is full or old or too much, merges what is small, so many
-// rows or a few more, and removes the files of the write-ahead log that hold
+// rows or more, which it returns, and removes the files of the write-ahead log that hold
 // nothing else. A log whose sealing fails does not keep the others from it; the
 // next pass tries again.
-func (s *sealer) pass(rows int) error {
+func (s *sealer) pass(rows int) (merged int, err error) {
 	now := audit.TimeOf(s.store.opts.Clock())
 	s.store.rollOld(now)
 	s.store.rollLargest()
 	errs := []error{s.sealFull()}
 	all := rows == math.MaxInt
-	for rows > 0 && errs[0] == nil && !s.closing() {
-		merged, err := s.mergeSome(min(rows, s.rowsAtOnce()), all)
+	for merged < rows && errs[0] == nil && !s.closing() {
+		some, err := s.mergeSome(min(rows-merged, s.rowsAtOnce()), all)
 		errs = append(errs, err)
-		if merged == 0 {
+		if some == 0 {
 			break
 		}
-		rows -= merged
+		merged += some
 		// Sealing comes first: what waits for it is in memory.
 		errs = append(errs, s.sealFull())
 	}
-	return errors.Join(append(errs, s.carry(now), s.drop(now))...)
+	return merged, errors.Join(append(errs, s.carry(now), s.drop(now))...)
 }
 
 // await waits until groups are durable. The error is that of those that failed,

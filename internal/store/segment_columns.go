@@ -10,7 +10,8 @@ type blockColumns struct {
 	times        []int64
 	received     []int64
 	duration     []int64
-	displacement []int64
+	indexes      []uint64
+	displacement []int64 // the writer's
 	success      []bool
 	codes        [numCols][]uint32
 	texts        [numTexts][][]byte
@@ -21,6 +22,7 @@ func (r *blockColumns) resize(n int) {
 	for _, c := range [...]*[]int64{&r.times, &r.received, &r.duration, &r.displacement} {
 		*c = sized(*c, n)
 	}
+	r.indexes = sized(r.indexes, n)
 	r.success = sized(r.success, n)
 	for col := range r.codes {
 		r.codes[col] = sized(r.codes[col], n)

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 )
 
 // spread says, for each mini-block of 256 rows, what the indexes of its rows
@@ -22,52 +24,100 @@ func openSpread(b []byte, rows int) (s spread, err error) {
 }
 
 func (s *segment) rowOf(index uint64) (row int, ok bool, err error) {
-	if index < s.footer.indexes.From || index >= s.footer.indexes.To {
-		return 0, false, nil
+	err = s.indexed(index, index+1, func(_ uint64, found int) bool {
+		row, ok = found, true
+		return false
+	})
+	return row, ok, err
+}
+
+// indexedRow is a row and its index.
+type indexedRow struct {
+	index uint64
+	row   int
+}
+
+// listIndexes returns the first n rows whose index is from ≤ index < to, by index.
+func (s *segment) listIndexes(from, to uint64, n int) ([]int, error) {
+	var rows []int
+	for from = max(from, s.footer.indexes.From); from < to && len(rows) < n; {
+		end := min(to, from+uint64(n-len(rows))) // of so many indexes most have rows
+		var some []indexedRow
+		err := s.indexed(from, end, func(index uint64, row int) bool {
+			some = append(some, indexedRow{index, row})
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, rowsByIndex(some, len(some))...)
+		from = end
+	}
+	return rows, nil
+}
+
+// rowsByIndex returns the first n of some rows, by index.
+func rowsByIndex(some []indexedRow, n int) (rows []int) {
+	slices.SortFunc(some, func(a, b indexedRow) int { return cmp.Compare(a.index, b.index) })
+	for _, x := range some[:min(n, len(some))] {
+		rows = append(rows, x.row)
+	}
+	return rows
+}
+
+// indexed calls visit with the rows whose index is from ≤ index < to, in the order
+// of rows, until it returns false. Where events came in the order of their times it
+// looks into a few mini-blocks, otherwise into all.
+func (s *segment) indexed(from, to uint64, visit func(index uint64, row int) bool) error {
+	from, to = max(from, s.footer.indexes.From), min(to, s.footer.indexes.To)
+	if from >= to {
+		return nil
 	}
 	raw, err := s.section(sectionIndexes)
 	if err != nil {
-		return 0, false, s.damage(err)
+		return s.damage(err)
 	}
 	spread, err := openSpread(raw, s.footer.rows)
 	if err != nil {
-		return 0, false, s.damage(err)
+		return s.damage(err)
 	}
-	place := int64(index - s.footer.indexes.From)
 	for n := range s.blocks() {
-		if !s.footer.mayHold(n, index) {
+		if least, end := s.footer.indexesOf(n); least >= to || end <= from {
 			continue
 		}
-		if row, ok, err = s.rowIn(n, place, &spread); ok || err != nil {
-			return row, ok, err
+		if more, err := s.indexedIn(n, from, to, &spread, visit); err != nil || !more {
+			return err
 		}
 	}
-	return 0, false, nil
+	return nil
 }
 
-// rowIn returns the row of block n that has a place in the order of indexes.
-func (s *segment) rowIn(n int, place int64, spread *spread) (row int, ok bool, err error) {
+// indexedIn is indexed for block n.
+func (s *segment) indexedIn(n int, from, to uint64, spread *spread,
+	visit func(index uint64, row int) bool) (more bool, err error) {
 	var low, high [chunkRows / miniRows]int64
 	var found [miniRows]int64
 	var b segmentBlock
 	first := n * len(low)
+	least, end := int64(from-s.footer.indexes.From), int64(to-s.footer.indexes.From) // places in the order of indexes
 	for m := range spread.read(&low, &high, first) {
 		zero := int64(first+m) * miniRows
-		if place-zero < low[m] || place-zero-(miniRows-1) > high[m] {
+		if end-1-zero < low[m] || least-zero-(miniRows-1) > high[m] {
 			continue
 		}
 		if b.n == 0 {
 			if err := s.open(&b, n); err != nil {
-				return 0, false, err
+				return false, err
 			}
 		}
 		for k, d := range found[:b.indexes().read(found[:], m*miniRows)] {
-			if zero+int64(k)+d == place {
-				return int(zero) + k, true, nil
+			place := zero + int64(k) + d
+			if least <= place && place < end && !visit(s.footer.indexes.From+uint64(place), int(zero)+k) {
+				return false, nil
 			}
 		}
 	}
-	return 0, false, nil
+	return true, nil
 }
 
 // read sets low and high to the entries from i on, and returns their number.

@@ -94,7 +94,8 @@ type footer struct {
 	successes int
 	values    [numCols]int
 	sections  [numSections]extent
-	blocks    []byte // the entries of the blocks
+	blocks    []byte   // the entries of the blocks
+	middle    interval // the times of most rows: see middleOf
 }
 
 // footerHead is where the entries of the blocks begin in a footer.
@@ -186,7 +187,7 @@ func readFooter(b []byte, ends *segmentEnds) (*footer, error) {
 	if !ok || !f.tiles(start) {
 		return nil, fmt.Errorf("footer: does not describe the file")
 	}
-	f.version = version
+	f.version, f.middle = version, f.middleOf() // of bytes that were read
 	f.blocks = b[start+footerHead:][:len(f.blocks)]
 	return f, nil
 }
@@ -213,12 +214,6 @@ func parseFooter(b []byte) (*footer, bool) {
 	f.blocks = r.bytes(uint64(f.numBlocks() * blockEntrySize))
 	f.tenant = audit.TenantID(string(r.bytes(uint64(r.uint8()))))
 	return f, !r.bad && len(r.b) == 0
-}
-
-// mayHold reports whether block n may have an index.
-func (f *footer) mayHold(n int, index uint64) bool {
-	least, end := f.indexesOf(n)
-	return index >= least && index < end
 }
 
 // indexesOf returns the bounds of the indexes of block n: least ≤ index < end.

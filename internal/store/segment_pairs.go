@@ -57,25 +57,30 @@ type pairCount struct {
 	count int
 }
 
-// pairing returns the pairs of identities and values of a column, nil if there
-// are so many that codes take less.
-func (r *segmentRows) pairing(identities, values *vocabulary, col int) *pairing {
-	const rowsPerPair = 16
-	counts := make(map[uint64]int)
-	left := r.rows
-	for _, c := range r.chunks {
-		n := min(left, c.len())
-		for i, identity := range c.codes[colIdentity][:n] {
-			code := values.codes[c.codes[col][i]]
-			counts[uint64(identities.codes[identity])<<32|uint64(code)]++
-		}
-		left -= n
-		if len(counts)*rowsPerPair > r.rows+rowsPerPair*rowsPerPair {
-			return nil
-		}
+// pairCounts counts pairs of a segment of so many rows.
+type pairCounts struct {
+	rows int
+	n    map[uint64]int // by identity<<32 | code; made when it is used
+}
+
+// add counts rows with a pair.
+func (c *pairCounts) add(identity, code uint32, rows int) {
+	if c.n == nil {
+		c.n = make(map[uint64]int)
 	}
-	p := &pairing{ranks: make(map[uint64]int64, len(counts))}
-	for pair, n := range counts {
+	c.n[uint64(identity)<<32|uint64(code)] += rows
+}
+
+// tooMany reports whether there are so many pairs that codes take less.
+func (c *pairCounts) tooMany() bool {
+	const rowsPerPair = 16
+	return len(c.n)*rowsPerPair > c.rows+rowsPerPair*rowsPerPair
+}
+
+// pairing returns the pairs.
+func (c *pairCounts) pairing() *pairing {
+	p := &pairing{ranks: make(map[uint64]int64, len(c.n))}
+	for pair, n := range c.n {
 		p.list = append(p.list, pairCount{pair, n})
 	}
 	slices.SortFunc(p.list, func(a, b pairCount) int {

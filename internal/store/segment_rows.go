@@ -8,9 +8,9 @@ import (
 	"github.com/scaivault/audit"
 )
 
-// maxSegmentRows is the most rows of a segment: what has to be in memory to
-// seal it, and what one damaged footer can take away.
-const maxSegmentRows = 1 << 22
+// maxSegmentRows is the most rows of a segment: what one damaged footer can take
+// away.
+const maxSegmentRows = 1 << 24
 
 // segmentRows is what a segment is made of: rows in chunks, all full but the
 // last, whose codes stand for values. None of it is changed.
@@ -106,39 +106,111 @@ func mergeRuns(dst, a, b []segmentPlace) {
 // but for "", which is the first in any case.
 type vocabulary struct {
 	values []string
-	codes  []uint32 // the place of a value by its code in the tail
+	codes  []uint32 // the place of a value by the code that it had
 	counts []int64  // rows by value
+}
+
+// vocabularyOf sorts values that occur so often.
+func vocabularyOf(values []string, counts []int64) *vocabulary {
+	var order []uint32
+	for code := range values {
+		if code == 0 || counts[code] > 0 {
+			order = append(order, uint32(code))
+		}
+	}
+	slices.SortFunc(order[1:], func(a, b uint32) int { return cmp.Compare(values[a], values[b]) })
+	v := &vocabulary{codes: make([]uint32, len(values))}
+	for place, code := range order {
+		v.codes[code] = uint32(place)
+		v.values = append(v.values, values[code])
+		v.counts = append(v.counts, counts[code])
+	}
+	return v
 }
 
 // vocabulary sorts the values of a column.
 func (r *segmentRows) vocabulary(col int) (*vocabulary, error) {
-	old := r.values[col]
-	counts := make([]int64, len(old))
+	values := r.values[col]
+	counts := make([]int64, len(values))
 	left := r.rows
 	for _, c := range r.chunks {
 		n := min(left, c.len())
 		for _, code := range c.codes[col][:n] {
-			if int(code) >= len(old) {
-				return nil, fmt.Errorf("column %d: code %d of %d", col, code, len(old))
+			if int(code) >= len(values) {
+				return nil, fmt.Errorf("column %d: code %d of %d", col, code, len(values))
 			}
 			counts[code]++
 		}
 		left -= n
 	}
-	var order []uint32
-	for code := range old {
-		if code == 0 || counts[code] > 0 {
-			order = append(order, uint32(code))
+	return vocabularyOf(values, counts), nil
+}
+
+// pairing returns the pairs of identities and values of a column, nil if there
+// are so many that codes take less.
+func (r *segmentRows) pairing(identities, values *vocabulary, col int) *pairing {
+	counts := pairCounts{rows: r.rows}
+	left := r.rows
+	for _, c := range r.chunks {
+		n := min(left, c.len())
+		for i, identity := range c.codes[colIdentity][:n] {
+			counts.add(identities.codes[identity], values.codes[c.codes[col][i]], 1)
+		}
+		if left -= n; counts.tooMany() {
+			return nil
 		}
 	}
-	slices.SortFunc(order[1:], func(a, b uint32) int { return cmp.Compare(old[a], old[b]) })
-	v := &vocabulary{codes: make([]uint32, len(old))}
-	for place, code := range order {
-		v.codes[code] = uint32(place)
-		v.values = append(v.values, old[code])
-		v.counts = append(v.counts, counts[code])
+	return counts.pairing()
+}
+
+// source returns what [writeSegment] reads of the rows.
+func (r *segmentRows) source() (*rowSource, error) {
+	if err := r.check(); err != nil {
+		return nil, err
 	}
-	return v, nil
+	s := &rowSource{segmentRows: r, segmentOutline: segmentOutline{origin: r.origin, rows: r.rows}}
+	s.places, s.indexes = r.order()
+	for col := range s.words {
+		var err error
+		if s.words[col], err = r.vocabulary(col); err != nil {
+			return nil, err
+		}
+	}
+	for col := range s.pairs {
+		if depends[col] {
+			s.pairs[col] = r.pairing(s.words[colIdentity], s.words[col], col)
+		}
+	}
+	return s, nil
+}
+
+// rowSource goes through rows in the order of the segment.
+type rowSource struct {
+	*segmentRows
+	segmentOutline
+	places []segmentPlace // of the rows that are left
+}
+
+func (s *rowSource) outline() *segmentOutline { return &s.segmentOutline }
+
+func (s *rowSource) next(b *blockColumns) error {
+	places := s.places[:len(b.times)]
+	s.places = s.places[len(places):]
+	for k, p := range places {
+		c, i := s.at(p.row)
+		b.times[k] = int64(p.time)
+		b.received[k] = int64(c.received[i])
+		b.duration[k] = int64(c.duration[i])
+		b.indexes[k] = p.index
+		b.success[k] = c.outcomes[i]
+		for col := range b.codes {
+			b.codes[col][k] = s.words[col].codes[c.codes[col][i]]
+		}
+		for which := range b.texts {
+			b.texts[which][k] = c.texts.at(i, which)
+		}
+	}
+	return nil
 }
 
 // check returns an error if the rows cannot be a segment.

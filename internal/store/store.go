@@ -67,7 +67,7 @@ type Options struct {
 
 // MaxSealEvents is the most that [Options.SealEvents] can be: a few segments that
 // are a little larger than that are merged into one.
-const MaxSealEvents = maxSegmentRows / mergeFactor / 2
+const MaxSealEvents = maxSegmentRows / mergeFactor / overlapFactor
 
 func (o *Options) setDefaults() {
 	if o.WALFileSize == 0 {

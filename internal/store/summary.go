@@ -59,7 +59,7 @@ func (c *counter) count(ctx context.Context, v *view) error {
 		return err
 	}
 	for i := 0; i < len(v.parts); i++ {
-		r, err := v.eraAt(i)
+		r, err := v.eraAt(i, (*plan).complete)
 		switch {
 		case err != nil:
 		case r != nil && c.timeline.byHours():

@@ -103,11 +103,9 @@ func (t *tally) begin(s *span) error {
 // read adds n for each of the rows from ≤ row < to of a block of the span that
 // was begun last.
 func (t *tally) read(b block, from, to int, n uint32) {
-	counts := t.parts[len(t.parts)-1].counts.(*scanned)
+	counts := t.parts[len(t.parts)-1].counts.(*scanned) // of many values
 	t.codes = b.codes(t.col, t.codes)
-	for _, code := range t.codes[from:to] {
-		counts.add(code, n)
-	}
+	counts.addAll(t.codes[from:to], n)
 }
 
 // addEra counts the rows of an era.

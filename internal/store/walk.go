@@ -55,8 +55,9 @@ func (r *run) ahead(bound place, desc bool) int {
 
 // runs is a heap of runs, ordered by the place of each.
 type runs struct {
-	list []*run
-	desc bool
+	list  []*run
+	desc  bool
+	spare *segmentBlock // where blocks without selected rows are opened
 }
 
 func (h *runs) Len() int           { return len(h.list) }
@@ -146,13 +147,10 @@ func (h *stops) enter(p *plan) error {
 	if p.none {
 		return nil
 	}
-	var blocks []int
-	for n := range p.blocks() {
-		if p.in(n) {
-			least, most := p.bounds(n)
-			h.add(h.stop(p, n, least, most))
-			blocks = append(blocks, n)
-		}
+	blocks := p.blocksIn()
+	for _, n := range blocks {
+		least, most := p.bounds(n)
+		h.add(h.stop(p, n, least, most))
 	}
 	if h.desc {
 		slices.Reverse(blocks)
@@ -250,10 +248,16 @@ func (h *runs) open(s stop, after *place) error {
 	default:
 		s.plan.ahead(s.n, s.n+1)
 	}
+	if h.spare == nil {
+		h.spare = new(segmentBlock)
+	}
+	s.plan.visited = h.spare
 	b, rows, err := s.plan.ordered(s.n)
-	if err != nil {
+	s.plan.visited = nil
+	if err != nil || len(rows) == 0 {
 		return err
 	}
+	h.spare = nil // the run has it
 	if h.desc {
 		slices.Reverse(rows)
 	}

@@ -35,7 +35,13 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 // is replaced atomically: readers, and a crash, find the old or the new one.
 // After an error it may be either.
 func WriteFile(fsys FS, name string, data []byte) error {
-	return write(fsys, name, data, fsys.Rename)
+	return writeWith(fsys, name, whole(data), fsys.Rename)
+}
+
+// WriteStream is [WriteFile] for content that is not in memory as a whole: write
+// gets the file. If it fails, nothing is changed, and that is the error.
+func WriteStream(fsys FS, name string, write func(io.Writer) error) error {
+	return writeWith(fsys, name, write, fsys.Rename)
 }
 
 // WriteNew is [WriteFile] for a name that must be free: otherwise the error is
@@ -45,16 +51,23 @@ func WriteNew(fsys FS, name string, data []byte) error {
 	if _, err := fsys.Stat(name); err == nil { // cheaper than finding out at the end
 		return pathError(OpCreate, name, fs.ErrExist)
 	}
-	return write(fsys, name, data, fsys.RenameNew)
+	return writeWith(fsys, name, whole(data), fsys.RenameNew)
 }
 
-func write(fsys FS, name string, data []byte, rename func(from, to string) error) error {
+// whole returns the content of a file that is in memory.
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+func writeWith(fsys FS, name string, write func(io.Writer) error, rename func(from, to string) error) error {
 	f, temp, err := createTemp(fsys, name)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
 	// A crash up to here leaves a temporary file that nobody reads.
