@@ -16,6 +16,7 @@ import (
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/proof"
+	"github.com/scaivault/audit/internal/ui"
 )
 
 // witnessSettings say who is asked to cosign checkpoints.
@@ -71,6 +72,8 @@ type askedState struct {
 	at    time.Time // when it was, or when the alarm was told
 	err   error     // why the latest try failed, nil if it did not
 	alarm string    // what the witness saw that this log is not, "" for nothing
+
+	refusals refusals // since it cosigned last
 }
 
 // cosigning returns what asks the witnesses of the settings, nil if there are none.
@@ -138,15 +141,22 @@ func (s *cosigning) ask(ctx context.Context, w *witnessClient, tenant audit.Tena
 		err = s.keep(tenant, w, seen, lines)
 	}
 	var conflict *conflictError
-	next := &askedState{text: state.text, size: state.size, at: state.at, alarm: state.alarm, err: err}
+	next := &askedState{text: state.text, size: state.size, at: state.at, alarm: state.alarm, err: err,
+		refusals: state.refusals}
+	refused := disputeOf(err)
 	switch {
 	case err == nil:
 		next = &askedState{text: seen.Checkpoint.Text(), size: seen.Size, at: now}
+		if n := state.refusals.times; n > 0 {
+			s.logger.Info("a witness that refused cosigns again", "witness", w.key.Name(), "tenant", tenant, "times", n)
+		}
 	case errors.As(err, &conflict):
-		next.alarm, next.at = conflict.Error(), now
+		next.alarm, next.at, next.refusals = conflict.Error(), now, refusals{}
 		if alarmErr := s.alarm(ctx, w, tenant, last, conflict, state.alarm == ""); alarmErr != nil {
 			next.alarm, next.err = "", alarmErr
 		}
+	case refused != nil:
+		next.refusals = s.tell(state.refusals.again(refused, now), w, tenant, last, err, now)
 	case state.err == nil: // once, not every ten seconds
 		s.logger.Error("a witness does not cosign", "witness", w.key.Name(), "tenant", tenant, "error", err)
 	}
@@ -191,11 +201,10 @@ func (s *cosigning) submit(ctx context.Context, w *witnessClient, tenant audit.T
 		}
 		lines, err := w.add(ctx, submission)
 		var stale *proof.StaleError
-		var refused *refusedError
 		switch {
 		case err == nil:
 			return submitted{last, note}, lines, nil
-		case errors.As(err, &refused) && refused.isDispute():
+		case disputeOf(err) != nil:
 			return submitted{}, nil, s.dispute(ctx, w, tenant, submission.Old, err)
 		case !errors.As(err, &stale):
 			return submitted{}, nil, err
@@ -205,11 +214,11 @@ func (s *cosigning) submit(ctx context.Context, w *witnessClient, tenant audit.T
 				continue
 			}
 			if err := s.ahead(ctx, w, tenant, stale.Size); err != nil {
-				return submitted{}, nil, err
+				return submitted{}, nil, unlessProved(err, w.refused(&refusedError{http.StatusConflict, stale.Size}))
 			}
 		case stale.Size == submission.Old:
 			return submitted{}, nil, s.dispute(ctx, w, tenant, stale.Size,
-				fmt.Errorf("witness %s: %w", w.key.Name(), &refusedError{http.StatusConflict}))
+				w.refused(&refusedError{status: http.StatusConflict}))
 		}
 		old = stale.Size
 	}
@@ -236,20 +245,6 @@ func (s *cosigning) ahead(ctx context.Context, w *witnessClient, tenant audit.Te
 		return fmt.Errorf("what witness %s saw: %w", w.key.Name(), err)
 	}
 	return nil
-}
-
-// dispute looks into a refusal of a witness that saw the size: it says that this
-// log does not continue that. A fork is only what is proved, by what the witness
-// shows: this server signed another root than its log has. Otherwise the refusal
-// stays, and the witness is asked again.
-func (s *cosigning) dispute(ctx context.Context, w *witnessClient, tenant audit.TenantID, size uint64,
-	refusal error) error {
-	err := s.ahead(ctx, w, tenant, size)
-	var conflict *conflictError
-	if errors.As(err, &conflict) {
-		return err
-	}
-	return refusal
 }
 
 // keep adds cosignatures to a checkpoint and keeps it. Those of other witnesses
@@ -303,6 +298,27 @@ func (s *cosigning) alarm(ctx context.Context, w *witnessClient, tenant audit.Te
 	return nil
 }
 
+// doubts returns what witnesses say of a log that is not what it is, for its page.
+func (s *cosigning) doubts(tenant audit.TenantID) (list []ui.Doubt) {
+	if s == nil {
+		return nil
+	}
+	for _, w := range s.witnesses {
+		state := s.state(w, tenant)
+		d := ui.Doubt{Witness: w.key.Name()}
+		switch r := state.refusals; {
+		case state.alarm != "":
+			d.Proved, d.Says = true, state.alarm
+		case r.times > 0:
+			d.Says, d.Since, d.Times = r.last.Error(), audit.TimeOf(r.since), uint64(r.times)
+		default:
+			continue
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
 // health returns the figures of a tenant's witnesses, or of all if it is "": the
 // oldest of each, and what is wrong.
 func (s *cosigning) health(_ context.Context, tenant audit.TenantID) (map[string]any, error) {
@@ -314,9 +330,12 @@ func (s *cosigning) health(_ context.Context, tenant audit.TenantID) (map[string
 	for _, w := range s.witnesses {
 		var unseen uint64
 		var age float64 // of the oldest cosignature of a log that has grown since
-		refused := map[string]string{}
+		refused, unproved := map[string]string{}, map[string]any{}
 		for _, id := range tenants {
 			state := s.state(w, id)
+			if state.refusals.times > 0 {
+				unproved[string(id)] = state.refusals.figures()
+			}
 			if size := s.evidence.signedSize(id); size > state.size {
 				unseen += size - state.size
 				if !state.at.IsZero() {
@@ -331,7 +350,7 @@ func (s *cosigning) health(_ context.Context, tenant audit.TenantID) (map[string
 			}
 		}
 		figures[w.key.Name()] = map[string]any{"unwitnessed_events": unseen, "cosignature_age_seconds": age,
-			"not_cosigned": refused}
+			"not_cosigned": refused, "refuses_without_proof": unproved}
 	}
 	return figures, nil
 }
@@ -340,6 +359,9 @@ func (s *cosigning) health(_ context.Context, tenant audit.TenantID) (map[string
 // see what it answers.
 func reasonOfWitness(err error) string {
 	var refused *refusedError
+	if disputed := disputeOf(err); disputed != nil {
+		return refusals{last: *disputed}.Error()
+	}
 	if errors.As(err, &refused) {
 		return "refused: " + refused.Error()
 	}

@@ -55,31 +55,12 @@ func (w *witnessClient) add(ctx context.Context, s *proof.Submission) ([]byte, e
 		}
 		return nil, &proof.StaleError{Size: size}
 	}
-	return nil, fmt.Errorf("witness %s: %w: %.100q", w.key.Name(), &refusedError{status}, body)
+	return nil, fmt.Errorf("%w: %.100q", w.refused(&refusedError{status: status}), body)
 }
 
-// refusedError says that a witness does not cosign. What it says proves nothing:
-// it may be wrong, or not know the log's newest key.
-type refusedError struct{ status int }
-
-// Error says why, as C2SP tlog-witness has it.
-func (e *refusedError) Error() string {
-	reason, ok := map[int]string{
-		http.StatusBadRequest:          "it finds the request malformed",
-		http.StatusForbidden:           "it trusts none of the keys that signed the checkpoint",
-		http.StatusNotFound:            "it does not know this log",
-		http.StatusConflict:            "it says that it saw another checkpoint, which is not proved",
-		http.StatusUnprocessableEntity: "it says that the log does not continue what it saw, which is not proved",
-	}[e.status]
-	if !ok {
-		reason = "it does not cosign now"
-	}
-	return fmt.Sprintf("%s (%d)", reason, e.status)
-}
-
-// isDispute reports whether the witness says that it saw another log.
-func (e *refusedError) isDispute() bool {
-	return e.status == http.StatusConflict || e.status == http.StatusUnprocessableEntity
+// refused returns a refusal as an error of this witness.
+func (w *witnessClient) refused(e *refusedError) error {
+	return fmt.Errorf("witness %s: %w", w.key.Name(), e)
 }
 
 // latest returns what the witness saw last of a log.

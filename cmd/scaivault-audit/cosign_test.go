@@ -15,6 +15,7 @@ import (
 
 	"github.com/scaivault/audit"
 	"github.com/scaivault/audit/internal/proof"
+	"github.com/scaivault/audit/internal/ui"
 	"github.com/scaivault/audit/internal/vfs"
 )
 
@@ -107,9 +108,9 @@ func TestCosigning(t *testing.T) {
 				t.Errorf("health %s, want %s", got, health)
 			}
 		}
-		fine := "map[cosignature_age_seconds:0 not_cosigned:map[] unwitnessed_events:0]"
+		fine := "map[cosignature_age_seconds:0 not_cosigned:map[] refuses_without_proof:map[] unwitnessed_events:0]"
 		expect("300 [w1]", "5 [w1]", "map[w1:"+fine+
-			" w2:map[cosignature_age_seconds:0 not_cosigned:map[acme:error: it does not answer] unwitnessed_events:300]]")
+			" w2:map[cosignature_age_seconds:0 not_cosigned:map[acme:error: it does not answer] refuses_without_proof:map[] unwitnessed_events:300]]")
 		s.append(t, "acme", 300)
 		time.Sleep(time.Second)
 		client.http = &http.Client{Transport: handlerTransport{away}}
@@ -207,11 +208,11 @@ func TestRefusals(t *testing.T) {
 			{400, "", "refused: it finds the request malformed (400)"},
 			{403, "", "refused: it trusts none of the keys that signed the checkpoint (403)"},
 			{404, "", "refused: it does not know this log (404)"},
-			{409, "", "refused: it says that it saw another checkpoint, which is not proved (409)"},
-			{422, "", "refused: it says that the log does not continue what it saw, which is not proved (422)"},
-			{422, string(own), "refused: it says that the log does not continue what it saw, which is not proved (422)"},
+			{409, "", "refuses, without proof: it says that it saw another root of that size (409)"},
+			{422, "", "refuses, without proof: it says that the log does not continue what it saw (422)"},
+			{422, string(own), "refuses, without proof: it says that the log does not continue what it saw (422)"},
 			{422, strings.Replace(string(own), "\n3\n", "\n2\n", 1),
-				"refused: it says that the log does not continue what it saw, which is not proved (422)"},
+				"refuses, without proof: it says that the log does not continue what it saw (422)"},
 			{429, "", "refused: it does not cosign now (429)"},
 			{503, "", "refused: it does not cosign now (503)"},
 		} {
@@ -239,6 +240,75 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%d events: a fork is on record", n)
 		}
 	})
+}
+
+// TestUnprovedRefusals hears of witnesses that say that they saw another log, and
+// show nothing that proves it: an alarm with its beginning and how often, that
+// ends when the witness cosigns, and never a fork.
+func TestUnprovedRefusals(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer http.HandlerFunc // to a submission
+		want   string           // of the page
+	}{
+		"another root": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) },
+			"it says that it saw another root of that size (409)"},
+		"a proof that does not verify": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnprocessableEntity) },
+			"it says that the log does not continue what it saw (422)"},
+		"more events": {func(w http.ResponseWriter, _ *http.Request) { writeWitnessSize(w, 9) },
+			"it says that it saw 9 events, more than the log has (409)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { refuseUnproved(t, tc.answer, tc.want) })
+		})
+	}
+}
+
+func refuseUnproved(t *testing.T, answer http.HandlerFunc, says string) {
+	s := newSigning(t, vfs.NewMem())
+	s.append(t, "acme", 3)
+	time.Sleep(time.Second)
+	w, honest := newTestWitness(t, s, "w1")
+	client := &witnessClient{base: "http://w1", key: w.Key(), http: &http.Client{Transport: handlerTransport{
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				http.NotFound(w, r) // C2SP tlog-witness does not have it
+				return
+			}
+			answer(w, r)
+		})}}}
+	c, begun := s.cosign(client), time.Now()
+	for range 7 { // of which the last is a minute after the first
+		c.sweep(t.Context())
+		time.Sleep(10 * time.Second)
+	}
+	want := []ui.Doubt{{Witness: "w1", Says: says, Since: audit.TimeOf(begun), Times: 7}}
+	if got := c.doubts("acme"); !slices.Equal(got, want) {
+		t.Errorf("on the page %+v, want %+v", got, want)
+	}
+	since := begun.UTC().Format(time.RFC3339)
+	for _, part := range []string{"not_cosigned:map[acme:refuses, without proof: " + says + "]", "since:" + since, "times:7"} {
+		if got := figures(t, c.health, ""); !strings.Contains(got, part) {
+			t.Errorf("health %s, want %s", got, part)
+		}
+	}
+	if got := c.doubts("beta"); got != nil {
+		t.Errorf("of another tenant: %+v", got)
+	}
+	client.http = &http.Client{Transport: handlerTransport{honest}}
+	c.sweep(t.Context())
+	if got := figures(t, c.health, ""); !strings.Contains(got, "not_cosigned:map[] refuses_without_proof:map[]") {
+		t.Errorf("afterwards %s", got)
+	}
+	if n := s.store.Size("acme"); n != 3 {
+		t.Errorf("%d events: a fork is on record", n)
+	}
+	s.stop()
+	if n := strings.Count(s.out.String(), "WITNESS REFUSES, WITHOUT PROOF"); n != 2 {
+		t.Errorf("it is logged %d times, want once a minute: %s", n, s.out)
+	}
+	if strings.Contains(s.out.String(), "FORK") || !strings.Contains(s.out.String(), "cosigns again") {
+		t.Errorf("logged %s", s.out)
+	}
 }
 
 // TestWitnessProtocol says how a witness answers (C2SP tlog-witness).

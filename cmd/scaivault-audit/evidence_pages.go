@@ -12,7 +12,10 @@ import (
 )
 
 // pageEvidence is evidence as the pages ask for it.
-type pageEvidence struct{ *evidence }
+type pageEvidence struct {
+	*evidence
+	cosigns *cosigning // nil if there is no witness
+}
 
 // Sealed tells how far this process has signed a log.
 func (e pageEvidence) Sealed(tenant audit.TenantID) ui.Sealed {
@@ -20,7 +23,7 @@ func (e pageEvidence) Sealed(tenant audit.TenantID) ui.Sealed {
 	l := e.log(tenant)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x := ui.Sealed{Size: l.size}
+	x := ui.Sealed{Size: l.size, Doubts: e.cosigns.doubts(tenant)}
 	if size > l.size {
 		x.Uncovered = size - l.size
 	}

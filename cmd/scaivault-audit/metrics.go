@@ -137,17 +137,28 @@ func (f healthFigures) Collect(to chan<- prometheus.Metric) {
 		}
 		to <- prometheus.MustNewConstMetric(checkOK, prometheus.GaugeValue, ok, check.Name)
 		for name, figure := range list {
-			if value, ok := numberOf(figure); ok {
-				desc := prometheus.NewDesc(metricsPrefix+check.Name+"_"+name,
-					"Of all tenants; "+name+" of "+check.Name+" in /v1/health/detailed.", nil, nil)
-				to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
+			if each, ok := figure.(map[string]any); ok { // of a witness, by its name
+				for inner, figure := range each {
+					collectFigure(to, check.Name, inner, figure, prometheus.Labels{"name": name})
+				}
+				continue
 			}
+			collectFigure(to, check.Name, name, figure, nil)
 		}
 	}
 	for _, tenant := range f.store.Tenants() {
 		for _, s := range f.sinks.List(ctx, tenant) {
 			collectSink(to, tenant, &s)
 		}
+	}
+}
+
+// collectFigure passes on a figure of a check, if it is a number.
+func collectFigure(to chan<- prometheus.Metric, check, name string, figure any, labels prometheus.Labels) {
+	if value, ok := numberOf(figure); ok {
+		desc := prometheus.NewDesc(metricsPrefix+check+"_"+name,
+			"Of all tenants; "+name+" of "+check+" in /v1/health/detailed.", nil, labels)
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
 }
 

@@ -9,13 +9,26 @@ import (
 	"time"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/internal/proof"
+	"github.com/scaivault/audit/internal/vfs"
 )
+
+// newWitnessKey returns the verifier key of a witness of that name.
+func newWitnessKey(t *testing.T, name string) string {
+	t.Helper()
+	w, err := proof.OpenWitness(vfs.NewMem(), "witness", proof.WitnessOptions{Name: name, Clock: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Key().String()
+}
 
 // TestMetrics scrapes a server that has answered requests and has a sink: the
 // figures of health and of the sink are there, and nothing about streams.
 func TestMetrics(t *testing.T) {
 	c := &serveCommand{Data: t.TempDir(), Metrics: "127.0.0.1:0", RateLimitQueries: 100, RateLimitExports: 1}
 	c.SinkDir = t.TempDir()
+	c.Witness, c.WitnessKey = []string{"http://w.test"}, []string{newWitnessKey(t, "w.test/w1")}
 	token := newToken(t, c.Data, "tnt_a")
 	s, err := openServer(c, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -37,6 +50,12 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.evidence.covered(t.Context(), "tnt_a", 1); err != nil {
+		t.Fatal(err)
+	}
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnprocessableEntity) })
+	s.cosigns.witnesses[0].http = &http.Client{Transport: handlerTransport{refuse}}
+	s.cosigns.sweep(t.Context())
 	w := httptest.NewRecorder()
 	s.meters.handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	lines := strings.Split(w.Body.String(), "\n")
@@ -45,6 +64,8 @@ func TestMetrics(t *testing.T) {
 		`scaivault_audit_store_events 2`, // the second says that there is a sink
 		`scaivault_audit_store_damaged_indexes 0`,
 		`scaivault_audit_sinks_sinks 1`,
+		`scaivault_audit_witnesses_refuses_without_proof{name="w.test/w1"} 1`,
+		`scaivault_audit_witnesses_unwitnessed_events{name="w.test/w1"} 2`,
 		`scaivault_audit_sink_running{sink="copy",tenant="tnt_a"} 1`,
 		`scaivault_audit_sink_delivered_total{sink="copy",tenant="tnt_a"} 0`,
 		`scaivault_audit_sink_last_success_timestamp_seconds{sink="copy",tenant="tnt_a"} 0`,

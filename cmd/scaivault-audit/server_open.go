@@ -138,7 +138,7 @@ func (s *server) routes(d door) *http.Server {
 		Checks:     s.checks(),
 	})
 	pages := ui.New(ui.Config{
-		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence}, Auth: d.auth, Login: d.login, CursorKey: d.key,
+		Log: s.store, Exports: s.exports, Evidence: pageEvidence{s.evidence, s.cosigns}, Auth: d.auth, Login: d.login, CursorKey: d.key,
 		Tokens: pageTokens{s.tokens}, Tenants: pageTenants{s.tenants}, Settings: pageSettings(c),
 		Sinks: s.sinks, Sources: pageSources{s.vault, c.VaultSocket},
 		Clock: s.clock, Logger: s.logger, Version: build().Version, Drain: drain,

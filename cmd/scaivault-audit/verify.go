@@ -16,7 +16,7 @@ type verifyCommand struct {
 	Path        string   `arg:"" name:"path" placeholder:"DIR|MANIFEST|TRAIL" help:"Export, its manifest, the proof of a trail, or a data directory."`
 	Key         string   `placeholder:"FILE" help:"Verifier keys that are trusted, as scaivault-audit keys prints them."`
 	Against     string   `placeholder:"FILE" help:"Checkpoint from earlier, which the log must continue."`
-	Consistency string   `placeholder:"FILE" help:"Proof of that, for an export that does not hold all events."`
+	Consistency string   `placeholder:"FILE" help:"Proof of that, as GET /v1/audit/proofs/consistency?from_size=OLD&to_size=AS_OF answers, for an export that does not hold all events."`
 	Anchors     string   `placeholder:"DIR" help:"Copy of anchored checkpoints (serve --anchor), all of which the log must continue."`
 	WitnessKey  []string `placeholder:"VKEY" help:"Witness that must have cosigned the checkpoint, or that of --against; repeatable."`
 	Tenant      string   `placeholder:"ID" help:"Of a data directory: verify this tenant's log only."`

@@ -87,8 +87,8 @@ func (s *witnessServer) refuse(w http.ResponseWriter, submission *proof.Submissi
 		last, _, _ := s.witness.Latest(origin)
 		writeWitnessSize(w, last.Size)
 	case errors.Is(err, proof.ErrInconsistent):
-		s.logger.Error("FORK: the log signed a checkpoint that is not proved to continue what was seen",
-			"origin", origin, "error", err)
+		// Anybody may send a checkpoint of the log with a proof that is wrong.
+		s.logger.Error("A checkpoint of the log is not proved to continue what was seen", "origin", origin, "error", err)
 		http.Error(w, "the proof does not lead to this checkpoint", http.StatusUnprocessableEntity)
 	default:
 		s.logger.Error("cosign", "origin", origin, "error", err)

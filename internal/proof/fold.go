@@ -20,13 +20,13 @@ func emptyRoot() Hash {
 // fold returns the root of a full tree over hashes, the number of which is a
 // power of two. It uses their memory.
 func fold(hashes []Hash) Hash {
-	var a, b message
+	a, b := newNode(), newNode()
 	for len(hashes) > 2 {
-		for h := hashes; len(h) > 0; h = h[4:] {
-			a.set(nodePrefix, h[0][:], h[1][:])
-			b.set(nodePrefix, h[2][:], h[3][:])
-			at := (len(hashes) - len(h)) / 2
-			hashes[at], hashes[at+1] = hashPair(&a, &b)
+		for at := 0; at < len(hashes)/2; at += 2 {
+			h := hashes[2*at : 2*at+4]
+			a.setNode(&h[0], &h[1])
+			b.setNode(&h[2], &h[3])
+			hashPair(&a, &b, &hashes[at], &hashes[at+1])
 		}
 		hashes = hashes[:len(hashes)/2]
 	}

@@ -97,7 +97,7 @@ func (v *exportVerifier) history() error {
 	slices.SortFunc(v.nodes, func(a, b node) int { return cmp.Compare(a.from, b.from) })
 	root, err := climb(0, old.Size, before(v.nodes, old.Size), func(from, to uint64) (Hash, error) {
 		return Hash{}, faultf(Unverifiable, "", "without the lines %d to %d it takes a consistency proof "+
-			"from %d to %d to compare with the earlier checkpoint", from, to-1, old.Size, v.tree.Size)
+			"from %d to %d (--consistency) to compare with the earlier checkpoint", from, to-1, old.Size, v.tree.Size)
 	})
 	if err != nil {
 		return err

@@ -237,12 +237,14 @@ func (v *logVerifier) root(size uint64) (Hash, error) {
 	})
 }
 
-// damaged makes a fault of what the log says of itself.
+// damaged makes a fault of what the log says of itself. Its message is for those
+// who ask a server; what is read here does not depend on an order.
 func (v *logVerifier) damaged(err *audit.Error) *Fault {
-	f := faultf(Tampered, "", "%s", err.Message)
-	if len(err.Damaged) > 0 {
-		f.Index = &err.Damaged[0].From
+	if len(err.Damaged) == 0 {
+		return faultf(Tampered, "", "%s", err.Message)
 	}
+	f := faultf(Tampered, "", "events from this one on are not what was written: changed, or damaged")
+	f.Index = &err.Damaged[0].From
 	return f
 }
 

@@ -246,8 +246,8 @@ func (v *trailVerifier) history() error {
 	case v.against == nil || v.against.Size == v.tree.Size:
 		return nil
 	case v.Consistency == nil:
-		return faultf(Unverifiable, "", "it takes a consistency proof from %d to %d to compare with the earlier "+
-			"checkpoint", v.against.Size, v.tree.Size)
+		return faultf(Unverifiable, "", "it takes a consistency proof from %d to %d (--consistency) to compare with the "+
+			"earlier checkpoint", v.against.Size, v.tree.Size)
 	}
 	return consistent(v.Consistency, *v.against, v.tree)
 }

@@ -256,8 +256,8 @@ func (w *Witness) cosign(l *watchedLog, c Checkpoint, msg []byte) ([]byte, error
 }
 
 // keepAlarm keeps the note of a checkpoint that does not continue what was seen:
-// the log signed it, so together they prove what it did. Of many a hundred are
-// kept.
+// the log signed it, so of the same size they prove what it did together. A larger
+// one may only have come with a wrong proof. Of many a hundred are kept.
 func (w *Witness) keepAlarm(l *watchedLog, c Checkpoint, msg []byte) error {
 	if err := w.fs.MkdirAll(l.dir); err != nil {
 		return fmt.Errorf("keep the note: %w", err)

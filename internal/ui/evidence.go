@@ -36,6 +36,16 @@ type Sealed struct {
 	Uncovered uint64     // events behind it
 	At        audit.Time // when it was last seen to be right; 0 if not since the start
 	Refused   string     // why the log is not signed; "" if it is
+	Doubts    []Doubt    // of witnesses that saw another log
+}
+
+// Doubt is what a witness says of a log that is not what the log is.
+type Doubt struct {
+	Witness string
+	Says    string
+	Proved  bool       // by what the witness shows; the following are of what is not
+	Since   audit.Time // of its first refusal since the start
+	Times   uint64
 }
 
 // Checkpoint is a signed statement of what a log was.
@@ -78,6 +88,7 @@ type evidencePage struct {
 	frame
 	Sealed  Sealed
 	Age     when
+	Doubts  []doubt
 	Last    *Checkpoint // nil before the first one
 	Keys    []signingKey
 	History []mark
@@ -86,6 +97,12 @@ type evidencePage struct {
 	Doc     string // what is to be verified
 	Sig     string
 	Finding *findingPart
+}
+
+// doubt is what a witness says of the log that is not what it is.
+type doubt struct {
+	Doubt
+	Since when
 }
 
 // signingKey is a verifier key: who signs, and the hash that notes name it by.
@@ -146,6 +163,9 @@ func (s *Server) evidence(p *page) error {
 func (s *Server) newEvidence(p *page) (*evidencePage, error) {
 	x := &evidencePage{frame: p.frame("Evidence", "evidence"), Sealed: s.Evidence.Sealed(p.tenant)}
 	x.Age = newWhen(x.Sealed.At, x.Now)
+	for _, d := range x.Sealed.Doubts {
+		x.Doubts = append(x.Doubts, doubt{d, newWhen(d.Since, x.Now)})
+	}
 	last, err := s.Evidence.Latest(p.tenant)
 	if err == nil {
 		x.Last = &last

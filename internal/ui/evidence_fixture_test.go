@@ -16,7 +16,8 @@ import (
 // notary is evidence that is made when somebody asks for it.
 type notary struct {
 	*proof.Notary
-	log *store.Store
+	log    *store.Store
+	doubts *[]ui.Doubt
 }
 
 func newNotary(t *testing.T, log *store.Store, c *clock) notary {
@@ -29,7 +30,7 @@ func newNotary(t *testing.T, log *store.Store, c *clock) notary {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return notary{n, log}
+	return notary{n, log, new([]ui.Doubt)}
 }
 
 func (n notary) sign(tenant audit.TenantID) error {
@@ -42,7 +43,8 @@ func (n notary) sign(tenant audit.TenantID) error {
 
 func (n notary) Sealed(tenant audit.TenantID) ui.Sealed {
 	c, _, _ := n.Notary.Latest(tenant) // none is an empty one
-	return ui.Sealed{Size: c.Size, Uncovered: n.log.Size(tenant) - c.Size, At: audit.TimeOf(n.Clock())}
+	return ui.Sealed{Size: c.Size, Uncovered: n.log.Size(tenant) - c.Size, At: audit.TimeOf(n.Clock()),
+		Doubts: *n.doubts}
 }
 
 func (n notary) Latest(tenant audit.TenantID) (ui.Checkpoint, error) {

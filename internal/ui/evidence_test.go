@@ -37,6 +37,19 @@ func TestEvidencePage(t *testing.T) {
 	wantText(t, b.page("/ui/"), "Sealing", "1 event to go")
 }
 
+// TestDoubts shows what witnesses say: what is proved, and what is not.
+func TestDoubts(t *testing.T) {
+	s := start(t)
+	s.add(t, "tnt_a", s.event("user:ada", "a/b"))
+	b := s.signIn(t, "reader")
+	wantText(t, b.page("/ui/evidence"), "!Witness ")
+	*s.notary.doubts = []ui.Doubt{{Witness: "w.test/<1>", Says: "it says so (422)", Since: audit.TimeOf(s.Now()) - 2*audit.Hour, Times: 1234}}
+	wantText(t, b.page("/ui/evidence"), "w.test/&lt;1&gt;</bdi> refuses, without proof", "it says so (422)", "1,234 times, since",
+		"2 h ago", "no proved fork", "!it is proved")
+	*s.notary.doubts = []ui.Doubt{{Witness: "w.test/2", Says: "fork: the witness saw other events", Proved: true}}
+	wantText(t, b.page("/ui/evidence"), "w.test/2</bdi> saw another log", "it is proved", "!without proof")
+}
+
 func TestProve(t *testing.T) {
 	s := start(t)
 	s.add(t, "tnt_a", s.event("user:in", "prod/db/k"), s.event("user:out", "web"), s.event("user:in", "prod/db/k"))
