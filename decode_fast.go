@@ -7,7 +7,7 @@ import (
 )
 
 // quick reads the spelling of events that almost all producers use: known keys
-// in any order, plain ASCII strings, flat extra data without white space. It
+// in any order, plain ASCII strings, extra data without white space. It
 // accepts only what the strict reader accepts, with the same result, and
 // leaves everything else, errors above all, to that one. A method that returns
 // false leaves pos anywhere.
@@ -248,57 +248,4 @@ func (q *quick) integer() bool {
 	start := q.pos
 	n := q.digits()
 	return n == 1 || n > 1 && q.text[start] != '0'
-}
-
-// maxQuickKeys is how many members of extra data are compared pairwise.
-const maxQuickKeys = 16
-
-// extra reads an object of strings, numbers, booleans and nulls that is
-// canonical as it stands.
-func (q *quick) extra() (string, bool) {
-	q.space()
-	start := q.pos
-	if !q.next('{') {
-		return "", false
-	}
-	if q.next('}') {
-		return "{}", true
-	}
-	var keys [maxQuickKeys]string
-	for n := range maxQuickKeys {
-		if q.pos >= len(q.text) || q.text[q.pos] != '"' {
-			return "", false
-		}
-		key, ok := q.string()
-		if !ok || slices.Contains(keys[:n], key) || !q.next(':') || !q.scalar() {
-			return "", false
-		}
-		keys[n] = key
-		if q.next(',') {
-			continue
-		}
-		ok = q.next('}')
-		return q.text[start:q.pos], ok
-	}
-	return "", false
-}
-
-// scalar skips a value that holds no other. Exponents are left alone.
-func (q *quick) scalar() bool {
-	if q.pos == len(q.text) {
-		return false
-	}
-	switch q.text[q.pos] {
-	case '"':
-		_, ok := q.string()
-		return ok
-	case 't':
-		return q.literal("true")
-	case 'f':
-		return q.literal("false")
-	case 'n':
-		return q.literal("null")
-	}
-	q.next('-')
-	return q.integer() && (!q.next('.') || q.digits() > 0)
 }

@@ -55,6 +55,19 @@ func BenchmarkDecodeEvent(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkDecodeEventVault is of events that the lines of Vault become.
+func BenchmarkDecodeEventVault(b *testing.B) {
+	in := vaultLines(b)
+	b.SetBytes(int64(len(strings.Join(in, "")) / len(in)))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := audit.DecodeEvent(in[i%len(in)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
 // BenchmarkDecodeEventStrict is of events that the quick reader leaves.
 func BenchmarkDecodeEventStrict(b *testing.B) {
 	in := lines(4096)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/scaivault/audit"
+	"github.com/scaivault/audit/client"
 	"github.com/scaivault/audit/internal/source"
 )
 
@@ -50,7 +51,7 @@ func (f *follower) store() error {
 		f.refused(p, &receipt)
 	}
 	if len(b.gaps) > 0 {
-		if _, err := f.send(joinLines(encode(b.gaps)), ""); err != nil {
+		if _, err := f.send(linesOf(b.gaps), ""); err != nil {
 			return err
 		}
 	}
@@ -63,9 +64,9 @@ func (f *follower) store() error {
 	return f.note(file, start, 0)
 }
 
-func joinLines(lines [][]byte) (body []byte) {
-	for _, l := range lines {
-		body = append(append(body, l...), '\n')
+func linesOf(events []audit.Event) (body []byte) {
+	for i := range events {
+		body = append(client.AppendEvent(body, &events[i]), '\n')
 	}
 	return body
 }

@@ -154,7 +154,7 @@ func (f *follower) reading() *place {
 // before it.
 func (f *follower) position() (*place, int64) {
 	file, start := f.reading(), f.reading().start
-	if v, ok := f.format.(vaultFormat); ok {
+	if v, ok := f.format.(*vaultFormat); ok {
 		oldest := v.pairer.OldestLine()
 		if oldest == 0 {
 			oldest = f.number + 1

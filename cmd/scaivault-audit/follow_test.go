@@ -140,7 +140,7 @@ func (s *scene) start() {
 		send: s.log.send, now: func() time.Time { return s.now },
 		tell: func(text string) { s.told = append(s.told, text) }}
 	if s.vault {
-		f.format = vaultFormat{source.NewPairer(source.Options{Now: f.now})}
+		f.format = &vaultFormat{pairer: source.NewPairer(source.Options{Now: f.now})}
 	}
 	if err := f.open(); err != nil {
 		s.t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 // format turns the lines of an input into events, as JSON that the server
 // reads.
 type format interface {
-	// events returns the events that a line completes. The error is of this
-	// line only.
+	// events returns the events that a line completes, until the next call. The
+	// error is of this line only.
 	events(line []byte) ([][]byte, error)
 	// idle returns the events that need no further line, of an input that has
 	// no end.
@@ -46,25 +46,29 @@ func (plainFormat) longest() int { return batchBytes }
 func (plainFormat) firstWins() bool { return false }
 
 // vaultFormat is the lines of an audit device of Vault or OpenBao.
-type vaultFormat struct{ pairer *source.Pairer }
-
-func (f vaultFormat) events(line []byte) ([][]byte, error) {
-	events, err := f.pairer.Add(line)
-	return encode(events), err
+type vaultFormat struct {
+	pairer *source.Pairer
+	room   []byte // for the events of one call
 }
 
-func (f vaultFormat) idle() [][]byte { return encode(f.pairer.Flush()) }
-func (f vaultFormat) end() [][]byte  { return encode(f.pairer.Close()) }
-func (vaultFormat) longest() int     { return source.MaxVaultLine }
+func (f *vaultFormat) events(line []byte) ([][]byte, error) {
+	events, err := f.pairer.Add(line)
+	return f.encode(events), err
+}
+
+func (f *vaultFormat) idle() [][]byte { return f.encode(f.pairer.Flush()) }
+func (f *vaultFormat) end() [][]byte  { return f.encode(f.pairer.Close()) }
+func (*vaultFormat) longest() int     { return source.MaxVaultLine }
 
 // Of several devices the first counts; their lines differ by their hashes.
-func (vaultFormat) firstWins() bool { return true }
+func (*vaultFormat) firstWins() bool { return true }
 
-func encode(events []audit.Event) [][]byte {
-	lines := make([][]byte, len(events))
+func (f *vaultFormat) encode(events []audit.Event) (lines [][]byte) {
+	f.room = f.room[:0]
 	for i := range events {
-		const others = 1 << 10 // room for the other members, as they mostly are
-		lines[i] = client.AppendEvent(make([]byte, 0, len(events[i].ExtraData)+others), &events[i])
+		start := len(f.room)
+		f.room = client.AppendEvent(f.room, &events[i])
+		lines = append(lines, f.room[start:])
 	}
 	return lines
 }

@@ -165,8 +165,8 @@ func (c *ingestCommand) format(p *process, in *input) format {
 
 // vaultFormat returns the format of a stream, whose requests wait for their
 // answers by the clock, or, without one, of a file that is read after the fact.
-func (c *ingestCommand) vaultFormat(now func() time.Time) vaultFormat {
-	return vaultFormat{source.NewPairer(source.Options{Now: now, Wait: c.PairWait, Trusted: c.TrustedProxy})}
+func (c *ingestCommand) vaultFormat(now func() time.Time) *vaultFormat {
+	return &vaultFormat{pairer: source.NewPairer(source.Options{Now: now, Wait: c.PairWait, Trusted: c.TrustedProxy})}
 }
 
 // ingestResult is what became of an input.

@@ -114,8 +114,8 @@ func TestIngestBatches(t *testing.T) {
 	}{
 		{"nothing", "", nil},
 		{"blank lines", "\n\n", nil},
-		{"one full batch", strings.Repeat("{}\n", 500), []int{500}},
-		{"one event more", strings.Repeat("{}\n", 501), []int{500, 1}},
+		{"one full batch", strings.Repeat("{}\n", 1000), []int{1000}},
+		{"one event more", strings.Repeat("{}\n", 1001), []int{1000, 1}},
 		{"bytes of one batch", half + half, []int{2}},
 		{"one byte more", half + "x" + half, []int{1, 1}},
 	} {
@@ -162,11 +162,11 @@ func TestIngestLongLines(t *testing.T) {
 func TestIngestAgain(t *testing.T) {
 	var f feed
 	f.start(t)
-	name := write(t, strings.Repeat("{}\n", 1000))
+	name := write(t, strings.Repeat("{}\n", 2000))
 	check(t, runLine(t, "", "ingest", name),
-		result{Stdout: "1000 lines: 1000 accepted, 0 duplicates, 0 rejected\n"})
+		result{Stdout: "2000 lines: 2000 accepted, 0 duplicates, 0 rejected\n"})
 	check(t, runLine(t, "", "ingest", name),
-		result{Stdout: "1000 lines: 0 accepted, 1000 duplicates, 0 rejected\n"})
+		result{Stdout: "2000 lines: 0 accepted, 2000 duplicates, 0 rejected\n"})
 	if len(f.batches) != 2 {
 		t.Errorf("%d batches were stored; want 2", len(f.batches))
 	}
@@ -181,10 +181,10 @@ func TestIngestAgain(t *testing.T) {
 func TestIngestStopsAtAnError(t *testing.T) {
 	f := feed{fail: 2}
 	f.start(t)
-	name := write(t, strings.Repeat("{}\n", 1001))
+	name := write(t, strings.Repeat("{}\n", 2001))
 	check(t, runLine(t, "", "ingest", name), result{
 		Code:   exitAuthorization,
-		Stdout: "500 lines: 500 accepted, 0 duplicates, 0 rejected\n",
+		Stdout: "1000 lines: 1000 accepted, 0 duplicates, 0 rejected\n",
 		Stderr: "scaivault-audit: want audit:write\n",
 	})
 }
@@ -205,8 +205,10 @@ func TestReadLines(t *testing.T) {
 		"123456\nb": {{1, 0, 7, "12345", true}, {2, 7, 8, "b", false}},
 	} {
 		var got []read
-		err := readLines(strings.NewReader(text), 5, func(l line) bool {
-			got = append(got, read{l.number, l.start, l.end, string(l.text), l.cut})
+		err := readLines(strings.NewReader(text), 5, func(lines []line) bool {
+			for _, l := range lines {
+				got = append(got, read{l.number, l.start, l.end, string(l.text), l.cut})
+			}
 			return true
 		})
 		if err != nil {
@@ -223,9 +225,11 @@ func TestReadLongLines(t *testing.T) {
 	long := bytes.Repeat([]byte("0123456789"), 20_000)
 	var got []byte
 	in := io.MultiReader(bytes.NewReader(long), strings.NewReader("\nx\n"))
-	err := readLines(in, 1<<20, func(l line) bool {
-		got = append(got, l.text...)
-		return l.number == 1
+	err := readLines(in, 1<<20, func(lines []line) bool {
+		for _, l := range lines {
+			got = append(got, l.text...)
+		}
+		return true
 	})
 	if err != nil || !bytes.Equal(got, append(long, 'x')) {
 		t.Errorf("read %d bytes, error %v; want %d", len(got), err, len(long)+1)
@@ -235,8 +239,10 @@ func TestReadLongLines(t *testing.T) {
 func TestReadError(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("a\nhalf"), errReader{})
 	var got []string
-	err := readLines(broken, 100, func(l line) bool {
-		got = append(got, string(l.text))
+	err := readLines(broken, 100, func(lines []line) bool {
+		for _, l := range lines {
+			got = append(got, string(l.text))
+		}
 		return true
 	})
 	if err == nil || fmt.Sprint(got) != "[a]" {

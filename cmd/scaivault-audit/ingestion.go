@@ -13,7 +13,7 @@ import (
 
 const (
 	// A batch ends with whichever comes first.
-	batchEvents = 500
+	batchEvents = 1000
 	batchBytes  = 1 << 20
 	// A stream without end is stored too. Batches of a file must not depend on
 	// time, or a repetition would cut it in other places.
@@ -22,6 +22,7 @@ const (
 
 // ingestion appends the events of one input in their order, one batch after
 // the other: a batch that is not stored ends it, so that nothing is left out.
+// While one is on its way, the next is made.
 type ingestion struct {
 	p        *process
 	api      *client.Client
@@ -31,7 +32,10 @@ type ingestion struct {
 	keep     bool // rejections are kept in result, not printed
 	progress *progress
 
-	batch    batch
+	batch    *batch // that lines are added to
+	sending  *batch // that is on its way; nil for none
+	spare    *batch // that was there; room for another
+	answers  chan answer
 	result   ingestResult
 	rejected int
 }
@@ -39,25 +43,33 @@ type ingestion struct {
 // batch is what is sent at once.
 type batch struct {
 	body       []byte
-	lines      []int // of the input, of each event
-	start, end int64 // in bytes of the input
-	last       int   // the last line that is part of it
+	lines      []int             // of the input, of each event
+	bad        []audit.Rejection // lines that are none
+	start, end int64             // in bytes of the input
+	last       int               // the last line that is part of it
+}
+
+// answer is what became of a batch.
+type answer struct {
+	receipt audit.Receipt
+	err     error
 }
 
 // run reads and sends until the input or the process ends. A read from a
 // terminal or a pipe cannot be given up: its goroutine ends with the process.
 func (g *ingestion) run(in *input) error {
-	lines := make(chan line, batchEvents)
+	g.batch, g.spare, g.answers = new(batch), new(batch), make(chan answer, 1)
+	blocks := make(chan []line, 1)
 	var tick <-chan time.Time
 	if g.place == "" {
 		tick = time.Tick(batchAge)
 	}
 	var readErr error
 	go func() {
-		defer close(lines)
-		readErr = readLines(in, g.format.longest(), func(l line) bool {
+		defer close(blocks)
+		readErr = readLines(in, g.format.longest(), func(lines []line) bool {
 			select {
-			case lines <- l:
+			case blocks <- lines:
 				return true
 			case <-g.p.ctx.Done():
 				return false
@@ -66,11 +78,17 @@ func (g *ingestion) run(in *input) error {
 	}()
 	for {
 		select {
-		case l, ok := <-lines:
+		case lines, ok := <-blocks:
 			if !ok {
 				return g.finish(readErr)
 			}
-			if err := g.take(l); err != nil {
+			for _, l := range lines {
+				if err := g.take(l); err != nil {
+					return err
+				}
+			}
+		case a := <-g.answers:
+			if err := g.sent(a); err != nil {
 				return err
 			}
 		case <-tick:
@@ -86,6 +104,9 @@ func (g *ingestion) run(in *input) error {
 // finish sends what is left at the end of the input.
 func (g *ingestion) finish(readErr error) error {
 	if err := g.addAndSend(g.format.end()); err != nil {
+		return err
+	}
+	if err := g.settle(); err != nil {
 		return err
 	}
 	if readErr != nil {
@@ -105,14 +126,13 @@ func (g *ingestion) addAndSend(events [][]byte) error {
 // take turns one line into events of the batch.
 func (g *ingestion) take(l line) error {
 	if l.cut {
-		g.reject(audit.Rejection{Line: l.number, Code: audit.CodePayloadTooLarge,
+		g.batch.bad = append(g.batch.bad, audit.Rejection{Line: l.number, Code: audit.CodePayloadTooLarge,
 			Message: fmt.Sprintf("line is longer than %d bytes", g.format.longest())})
 		return g.add(nil, l)
 	}
 	events, err := g.format.events(l.text)
 	if err != nil {
-		r := audit.Rejection{Line: l.number, Code: audit.ErrorCode(err), Message: err.Error()}
-		g.reject(r)
+		g.batch.bad = append(g.batch.bad, audit.Rejection{Line: l.number, Code: audit.ErrorCode(err), Message: err.Error()})
 	}
 	return g.add(events, l)
 }
@@ -120,7 +140,7 @@ func (g *ingestion) take(l line) error {
 // add adds the events of a line to the batch and sends what is full.
 func (g *ingestion) add(events [][]byte, l line) error {
 	for _, e := range events {
-		if len(g.batch.lines) == batchEvents || len(g.batch.lines) > 0 && len(g.batch.body)+len(e) >= batchBytes {
+		if b := g.batch; len(b.lines) == batchEvents || len(b.lines) > 0 && len(b.body)+len(e) >= batchBytes {
 			if err := g.send(); err != nil {
 				return err
 			}
@@ -135,25 +155,52 @@ func (g *ingestion) add(events [][]byte, l line) error {
 	return nil
 }
 
-// send appends the batch to the log and begins the next.
+// send sends the batch on its way to the log, once the one before it is there, and
+// begins the next.
 func (g *ingestion) send() error {
-	b := &g.batch
-	if len(b.lines) > 0 {
-		receipt, err := g.api.AppendLines(g.p.ctx, b.body, client.AppendOptions{Partial: true, Key: g.key()})
-		if err != nil {
-			return err
-		}
-		g.count(&receipt)
+	if err := g.settle(); err != nil {
+		return err
 	}
-	g.result.Lines = b.last
-	g.progress.reach(b.end)
-	*b = batch{body: b.body[:0], lines: b.lines[:0], start: b.end, end: b.end, last: b.last}
+	b, next := g.batch, g.spare
+	*next = batch{body: next.body[:0], lines: next.lines[:0], bad: next.bad[:0], start: b.end, end: b.end, last: b.last}
+	g.sending, g.batch = b, next
+	if len(b.lines) == 0 {
+		return g.sent(answer{})
+	}
+	go func() {
+		receipt, err := g.api.AppendLines(g.p.ctx, b.body, client.AppendOptions{Partial: true, Key: g.key(b)})
+		g.answers <- answer{receipt, err}
+	}()
 	return nil
 }
 
-// count adds a receipt to the result. The receipt of a repeated batch tells of
-// events that were stored before.
-func (g *ingestion) count(r *audit.Receipt) {
+// settle waits until no batch is on its way.
+func (g *ingestion) settle() error {
+	if g.sending == nil {
+		return nil
+	}
+	return g.sent(<-g.answers)
+}
+
+// sent takes the answer to the batch that is on its way.
+func (g *ingestion) sent(a answer) error {
+	b := g.sending
+	g.sending, g.spare = nil, b
+	for _, bad := range b.bad {
+		g.reject(bad)
+	}
+	if a.err != nil {
+		return a.err
+	}
+	g.count(b, &a.receipt)
+	g.result.Lines = b.last
+	g.progress.reach(b.end)
+	return nil
+}
+
+// count adds the receipt of a batch to the result. The receipt of a repeated
+// batch tells of events that were stored before.
+func (g *ingestion) count(b *batch, r *audit.Receipt) {
 	if r.Replayed {
 		g.result.Duplicates += r.Accepted
 	} else {
@@ -165,8 +212,8 @@ func (g *ingestion) count(r *audit.Receipt) {
 			g.result.Duplicates++
 			continue
 		}
-		if 1 <= bad.Line && bad.Line <= len(g.batch.lines) {
-			bad.Line = g.batch.lines[bad.Line-1]
+		if 1 <= bad.Line && bad.Line <= len(b.lines) {
+			bad.Line = b.lines[bad.Line-1]
 		}
 		g.reject(bad)
 	}
@@ -184,12 +231,12 @@ func (g *ingestion) reject(r audit.Rejection) {
 
 // key names the batch by where it stands and what it holds: a repetition has
 // the same key, an equal batch elsewhere in the input does not.
-func (g *ingestion) key() string {
+func (g *ingestion) key(b *batch) string {
 	if g.place == "" {
 		return ""
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %d ", g.place, g.batch.start)
-	h.Write(g.batch.body)
+	fmt.Fprintf(h, "%q %d ", g.place, b.start)
+	h.Write(b.body)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -90,7 +90,7 @@ func TestVaultStreamGivesUpWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		var f memoryFeed
-		g := newIngestion(t, t.Context(), &f, vaultFormat{source.NewPairer(source.Options{Now: time.Now})})
+		g := newIngestion(t, t.Context(), &f, &vaultFormat{pairer: source.NewPairer(source.Options{Now: time.Now})})
 		done := make(chan error, 1)
 		go func() { done <- g.run(&input{ReadCloser: r}) }()
 

@@ -68,7 +68,6 @@ func claimOf(e *audit.Event) claim {
 	if err != nil {
 		return c
 	}
-	r.settle()
 	var best [len(claimNames)]string
 	for i := range values {
 		for _, v := range values[i] {

@@ -33,32 +33,32 @@ func (d decoder) end(jsontext.Kind) error {
 	return err
 }
 
-func (d decoder) name() ([]byte, error) {
+func (d decoder) name() (string, error) {
 	raw, err := d.ReadValue()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return inner, nil
+		return string(inner), nil
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil && !utf8.Valid(raw) {
 		err = nil // as in the texts, U+FFFD stands for what is not valid
 	}
-	return text, err
+	return string(text), err
 }
 
-func (d decoder) appendText(dst []byte) ([]byte, error) {
+func (d decoder) value() (string, error) {
 	t, err := d.ReadToken()
 	if err != nil {
-		return dst, err
+		return "", err
 	}
-	return append(dst, t.String()...), nil
+	return t.String(), nil
 }
 
-func (d decoder) appendScalar(dst []byte) ([]byte, error) {
+func (d decoder) scalar() (string, error) {
 	v, err := d.ReadValue()
-	return append(dst, v...), err
+	return string(v), err
 }
 
 func (d decoder) skip() error { return d.SkipValue() }

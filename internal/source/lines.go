@@ -61,8 +61,8 @@ func (r *lineReader) next(ctx context.Context) (*entry, error) {
 	if len(line) == 0 {
 		return nil, nil
 	}
-	e, err := parseVault(line, r.trusted)
-	if err != nil {
+	e := new(entry)
+	if err := e.parse(line, r.trusted); err != nil {
 		r.sum = sha256.Sum256(line)
 		return nil, &audit.Error{Code: audit.CodeInvalidRequest, Message: err.Error()}
 	}

@@ -47,13 +47,13 @@ func (o *object) close() []byte {
 func (o *object) String() string { return string(o.close()) }
 
 // ignore is what [reader.keep] shows members to if nobody is curious.
-func ignore(_, _ []byte) {}
+func ignore(_, _ string) {}
 
 // keep reads an object into dst as canonical text of at most limit bytes, and
 // shows each member, whether it fits or not, to note.
-func (r *reader) keep(dst *string, limit int, note func(name, value []byte)) error {
-	if s, ok := r.in.(*scanner); ok {
-		if text, ok := s.plainObject(limit, payloadDepth-1, note); ok {
+func (r *reader) keep(dst *string, limit int, note func(name, value string)) error {
+	if r.fast != nil {
+		if text, ok := r.fast.plainObject(limit, payloadDepth-1, note); ok {
 			r.take(dst, text, false)
 			return nil
 		}
@@ -65,7 +65,7 @@ func (r *reader) keep(dst *string, limit int, note func(name, value []byte)) err
 		if err != nil {
 			return err
 		}
-		note([]byte(name), value)
+		note(name, string(value))
 		if ok {
 			o.add(name, value)
 		} else {
@@ -73,18 +73,17 @@ func (r *reader) keep(dst *string, limit int, note func(name, value []byte)) err
 		}
 		return nil
 	})
-	r.take(dst, o.close(), o.cut)
+	r.take(dst, o.String(), o.cut)
 	return err
 }
 
 // take lets dst have the canonical text of an object; one without members is "".
-func (r *reader) take(dst *string, object []byte, cut bool) {
-	start := len(r.texts)
-	if len(object) > len("{}") {
-		r.texts = append(r.texts, object...)
+func (r *reader) take(dst *string, object string, cut bool) {
+	if object == "{}" {
+		object = ""
 	}
-	r.places = append(r.places, place{dst: dst, start: start, end: len(r.texts)})
-	r.kept += len(r.texts) - start
+	*dst = object
+	r.kept += len(object)
 	r.cut = r.cut || cut
 }
 
@@ -99,7 +98,6 @@ func shrink(text string, limit int) string {
 	if err := r.keep(&short, limit, ignore); err != nil {
 		return ""
 	}
-	r.settle()
 	return short
 }
 

@@ -122,7 +122,7 @@ func (o *Originals) keep(tenant audit.TenantID, e *entry, text []byte, packed bo
 		return
 	}
 	g := &o.join().of
-	g.lines = append(g.lines, original{tenant, e.sum, e.size, bytes.Clone(text), packed})
+	g.lines = append(g.lines, original{tenant, e.digest(), e.size, bytes.Clone(text), packed})
 	g.bytes += len(text)
 }
 

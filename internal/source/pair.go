@@ -54,6 +54,8 @@ type Pairer struct {
 	known map[key]fate
 	order []key // of known, as a ring once it is full
 	next  int   // where the ring goes on
+
+	spare []*entry // whose events were made
 }
 
 // key stands for a request: the hash of its id.
@@ -106,11 +108,25 @@ func (p *Pairer) Add(line []byte) ([]audit.Event, error) {
 	if len(line) == 0 {
 		return nil, nil
 	}
-	e, err := parseVault(line, p.options.Trusted)
-	if err != nil {
+	e := p.blank()
+	if err := e.parse(line, p.options.Trusted); err != nil {
 		return nil, audit.Errorf(audit.CodeInvalidRequest, "read vault audit line %d: %w", p.lines, err)
 	}
-	return eventsOf(p.take(e)), nil
+	return p.eventsOf(p.take(e)), nil
+}
+
+// maxSpare bounds the entries that are used again.
+const maxSpare = 64
+
+// blank returns an entry to read a line into.
+func (p *Pairer) blank() *entry {
+	n := len(p.spare)
+	if n == 0 {
+		return new(entry)
+	}
+	e := p.spare[n-1]
+	p.spare = p.spare[:n-1]
+	return e
 }
 
 // take takes the next line and returns what is complete with it.
@@ -125,13 +141,20 @@ func (p *Pairer) take(e *entry) []exchange {
 	return append(done, p.expire()...)
 }
 
-func eventsOf(done []exchange) []audit.Event {
+// eventsOf returns the events of exchanges, whose entries nobody asks for afterwards.
+func (p *Pairer) eventsOf(done []exchange) []audit.Event {
 	if len(done) == 0 {
 		return nil
 	}
 	events := make([]audit.Event, len(done))
 	for i := range done {
-		events[i] = done[i].event()
+		x := &done[i]
+		events[i] = x.event()
+		for _, e := range []*entry{x.request, x.response} {
+			if e != nil && len(p.spare) < maxSpare {
+				p.spare = append(p.spare, e)
+			}
+		}
 	}
 	return events
 }
@@ -140,7 +163,7 @@ func eventsOf(done []exchange) []audit.Event {
 // clock calls it now and then, as no line may come for long.
 func (p *Pairer) Flush() []audit.Event {
 	p.tick(audit.NoTime)
-	return eventsOf(p.expire())
+	return p.eventsOf(p.expire())
 }
 
 // Close returns the events of all requests that still wait: at the end of a
@@ -150,7 +173,7 @@ func (p *Pairer) Close() []audit.Event {
 	for p.queue.Len() > 0 {
 		done = append(done, p.giveUp())
 	}
-	return eventsOf(done)
+	return p.eventsOf(done)
 }
 
 // tick advances the clock. It never goes back, so that requests are given up

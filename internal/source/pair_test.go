@@ -147,7 +147,7 @@ func TestBounds(t *testing.T) {
 		{"open at the limit", source.Options{MaxOpen: 3}, abc, "a:lone:false:0 b:lone:false:0 c:lone:false:0"},
 		{"open past it", source.Options{MaxOpen: 2}, abc + replies,
 			"a:lone:false:0 a:late:true:0 b:whole:true:0 c:whole:true:0"},
-		{"bytes", source.Options{MaxOpenBytes: 100}, abc + replies,
+		{"bytes", source.Options{MaxOpenBytes: 250}, abc + replies,
 			"a:lone:false:0 a:late:true:0 b:whole:true:0 c:whole:true:0"},
 		{"known at the limit", source.Options{MaxKnown: 3}, abc + replies + replies,
 			"a:whole:true:0 b:whole:true:0 c:whole:true:0"},

@@ -121,7 +121,6 @@ func (t *producers) told(e *audit.Event) {
 	if err != nil {
 		return
 	}
-	r.settle()
 	s := t.sequences[instance{*facts["source"], *facts["instance"]}]
 	switch reason := *facts["reason"]; {
 	case reason == reasonMissing && s != nil:

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,11 +19,11 @@ type tokens interface {
 	begin() error        // reads the bracket at the start of an object or array
 	more() bool          // a member or element follows, or something malformed
 	end(kind jsontext.Kind) error
-	name() ([]byte, error)                   // of a member; valid until the next call
-	appendText(dst []byte) ([]byte, error)   // a string, unquoted, or a number as it is
-	appendScalar(dst []byte) ([]byte, error) // a number, true, false or null as it is
-	skip() error                             // a value
-	finish() error                           // reads the end, after which nothing may come
+	name() (string, error)   // of a member
+	value() (string, error)  // a string, unquoted, or a number as it is
+	scalar() (string, error) // a number, true, false or null as it is
+	skip() error             // a value
+	finish() error           // reads the end, after which nothing may come
 }
 
 // reader walks over the tokens of one line and keeps what it is asked for. A
@@ -32,40 +32,15 @@ type tokens interface {
 // are not valid UTF-8 come with U+FFFD in place of what is not.
 type reader struct {
 	in   tokens
-	kept int  // bytes that were kept
-	cut  bool // whether something was not kept for its size or depth
-
-	// The texts that were read, one after the other, and whose they are: [settle]
-	// makes one string of all.
-	texts  []byte
-	places []place
+	fast *scanner // that in is; nil if it is another
+	kept int      // bytes that were kept
+	cut  bool     // whether something was not kept for its size or depth
 
 	scratch []byte // for the value of one member
 }
 
-// place is where a text belongs.
-type place struct {
-	dst        *string
-	list       *[]string // if dst is nil
-	item       int       // of list
-	start, end int       // of texts
-}
-
 // newReader reads a text that nobody has to read fast.
 func newReader(text []byte) *reader { return &reader{in: newDecoder(bytes.NewBuffer(text))} }
-
-// settle stores the texts where they belong.
-func (r *reader) settle() {
-	text := string(r.texts)
-	for _, p := range r.places {
-		if p.dst != nil {
-			*p.dst = text[p.start:p.end]
-		} else {
-			(*p.list)[p.item] = text[p.start:p.end]
-		}
-	}
-	r.texts, r.places = r.texts[:0], r.places[:0]
-}
 
 // all reads an object that is all there is.
 func (r *reader) all(member func(name string) error) error {
@@ -90,13 +65,16 @@ func malformed(err error) error {
 // object reads the next value; for each member of an object it calls member,
 // which has to read the member's value. Other values are passed over.
 func (r *reader) object(member func(name string) error) error {
+	if r.fast != nil {
+		return r.fast.object(member)
+	}
 	if r.in.kind() != '{' {
 		return r.in.skip()
 	}
 	err := r.in.begin()
 	for err == nil && r.in.more() {
 		var name string
-		if name, err = r.name(); err == nil {
+		if name, err = r.in.name(); err == nil {
 			err = member(name)
 		}
 	}
@@ -104,16 +82,6 @@ func (r *reader) object(member func(name string) error) error {
 		err = r.in.end('{')
 	}
 	return err
-}
-
-// name reads the name of the next member. Those that are asked for cost no
-// memory.
-func (r *reader) name() (string, error) {
-	name, err := r.in.name()
-	if known, ok := memberNames[string(name)]; ok {
-		return known, err
-	}
-	return string(name), err
 }
 
 // array reads the next value; for each element of an array it calls element,
@@ -132,31 +100,32 @@ func (r *reader) array(element func() error) error {
 	return err
 }
 
-// read reads a string, or a number as it is written, cut to [maxText], to the
-// end of the texts, where it begins at start. Other values are passed over.
-func (r *reader) read() (start int, ok bool, err error) {
-	start = len(r.texts)
-	switch r.in.kind() {
-	case '"', '0':
-	default:
-		return start, false, r.in.skip()
+// read reads a string, or a number as it is written, cut to [maxText]. Other
+// values are passed over.
+func (r *reader) read() (text string, ok bool, err error) {
+	if r.fast != nil {
+		text, ok, err = r.fast.read()
+	} else {
+		switch r.in.kind() {
+		case '"', '0':
+			text, err = r.in.value()
+			ok = err == nil
+		default:
+			err = r.in.skip()
+		}
 	}
-	if r.texts, err = r.in.appendText(r.texts); err != nil {
-		return start, false, err
+	if len(text) > maxText {
+		text, r.cut = strings.Clone(cutText(text, maxText)), true
 	}
-	end := start + cutLen(r.texts[start:], maxText)
-	r.kept += end - start
-	r.cut = r.cut || end < len(r.texts)
-	r.texts = r.texts[:end]
-	return start, true, nil
+	r.kept += len(text)
+	return text, ok, err
 }
 
-// text reads a string, or a number as it is written, into dst, cut to
-// [maxText]. It is there once the reader has settled.
+// text reads a string, or a number as it is written, into dst, cut to [maxText].
 func (r *reader) text(dst *string) error {
-	start, ok, err := r.read()
+	text, ok, err := r.read()
 	if ok {
-		r.places = append(r.places, place{dst: dst, start: start, end: len(r.texts)})
+		*dst = text
 	}
 	return err
 }
@@ -170,8 +139,7 @@ func (r *reader) flag(dst *bool) error {
 	return r.in.skip()
 }
 
-// list reads an array of strings into dst, as many as [maxText] allows. They are
-// there once the reader has settled.
+// list reads an array of strings into dst, as many as [maxText] allows.
 func (r *reader) list(dst *[]string) error {
 	l := textList{reader: r, items: dst}
 	return r.array(func() error { return l.text() })
@@ -179,12 +147,7 @@ func (r *reader) list(dst *[]string) error {
 
 // values reads an array of strings, as many as [maxText] allows.
 func (r *reader) values() (values []string, err error) {
-	texts, places := len(r.texts), len(r.places)
 	err = r.list(&values)
-	for i, p := range r.places[places:] {
-		values[i] = string(r.texts[p.start:p.end])
-	}
-	r.texts, r.places = r.texts[:texts], r.places[:places]
 	return values, err
 }
 
@@ -197,14 +160,11 @@ type textList struct {
 
 // text reads the next string of the list.
 func (l *textList) text() error {
-	start, _, err := l.read()
-	n := len(l.texts) - start
-	if l.size += n; l.size > maxText {
+	text, _, err := l.read()
+	if l.size += len(text); l.size > maxText {
 		l.cut = true
-		l.texts = l.texts[:start]
-	} else if n > 0 {
-		l.places = append(l.places, place{list: l.items, item: len(*l.items), start: start, end: len(l.texts)})
-		*l.items = append(*l.items, "")
+	} else if text != "" {
+		*l.items = append(*l.items, text)
 	}
 	return err
 }
@@ -223,16 +183,15 @@ func (r *reader) canonical(dst []byte, limit, depth int) (out []byte, ok bool, e
 		dst, err = r.container(append(dst, byte(kind)), limit-1, depth)
 		dst = append(dst, byte(kind)+2) // '}' and ']' come two after '{' and '['
 	case '"':
-		start := len(r.texts)
-		r.texts, err = r.in.appendText(r.texts)
-		s := r.texts[start:]
-		r.texts = r.texts[:start]
-		if err != nil || len(dst)+len(s) > limit {
+		var s string
+		if s, err = r.in.value(); err != nil || len(dst)+len(s) > limit {
 			return dst, false, err
 		}
-		dst = audit.AppendString(dst, string(s))
+		dst = audit.AppendString(dst, s)
 	default:
-		dst, err = r.in.appendScalar(dst)
+		var s string
+		s, err = r.in.scalar()
+		dst = append(dst, s...)
 	}
 	return dst, len(dst) <= limit, err
 }
@@ -250,7 +209,7 @@ func (r *reader) container(dst []byte, limit, depth int) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		if kind == '{' {
-			if name, err = r.name(); err != nil {
+			if name, err = r.in.name(); err != nil {
 				break
 			}
 			dst = append(audit.AppendString(dst, name), ':')
@@ -267,15 +226,4 @@ func (r *reader) container(dst []byte, limit, depth int) ([]byte, error) {
 		err = r.in.end(kind)
 	}
 	return dst, err
-}
-
-// cutLen returns how many bytes, at most n, whole characters of s have.
-func cutLen(s []byte, n int) int {
-	if len(s) <= n {
-		return len(s)
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return n
 }

@@ -23,7 +23,8 @@ func (r *record) append(dst []byte) []byte {
 	for _, n := range []uint64{uint64(r.until), uint64(e.time), uint64(e.size), uint64(e.kept)} {
 		dst = binary.AppendUvarint(dst, n)
 	}
-	dst = append(dst, e.sum[:]...)
+	sum := e.digest()
+	dst = append(dst, sum[:]...)
 	for _, s := range e.asked() {
 		dst = appendText(dst, *s)
 	}

@@ -1,9 +1,9 @@
 package source
 
 import (
-	"bytes"
 	"errors"
-	"slices"
+	"math/bits"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,7 +14,7 @@ import (
 // is wrong is errOdd, and for the decoder to read, which alone makes error
 // messages.
 type scanner struct {
-	text  []byte
+	text  string
 	at    int
 	first bool // a container was begun, and nothing of it is read
 	depth int  // of containers
@@ -86,61 +86,98 @@ func (s *scanner) end(kind jsontext.Kind) error {
 	return nil
 }
 
-func (s *scanner) name() ([]byte, error) {
+func (s *scanner) name() (string, error) {
 	s.space()
 	name, ok := s.plain()
 	if !ok {
-		return nil, errOdd
+		return "", errOdd
 	}
 	if s.space(); !s.take(':') {
-		return nil, errOdd
+		return "", errOdd
 	}
 	return name, nil
 }
 
-func (s *scanner) appendText(dst []byte) ([]byte, error) {
+// object is [reader.object].
+func (s *scanner) object(member func(name string) error) error {
+	if s.kind() != '{' {
+		return s.skip()
+	}
+	err := s.begin()
+	for err == nil && s.more() {
+		var name string
+		if name, err = s.name(); err == nil {
+			err = member(name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.end('{')
+}
+
+func (s *scanner) value() (string, error) {
 	start := s.at
 	if s.next() != '"' {
 		if !s.number() {
-			return dst, errOdd
+			return "", errOdd
 		}
-		return append(dst, s.text[start:s.at]...), nil
+		return s.text[start:s.at], nil
 	}
 	if text, ok := s.plain(); ok {
-		return append(dst, text...), nil
+		return text, nil
 	}
 	s.at = start
 	if !s.string() {
-		return dst, errOdd
+		return "", errOdd
 	}
-	dst, err := jsontext.AppendUnquote(dst, s.text[start:s.at])
+	text, err := jsontext.AppendUnquote(nil, s.text[start:s.at])
 	if err != nil {
-		return dst, errOdd
+		return "", errOdd
 	}
-	return dst, nil
+	return string(text), nil
+}
+
+// read reads a string, or a number as it is written. Other values are passed over.
+func (s *scanner) read() (text string, ok bool, err error) {
+	switch s.kind() {
+	case '"', '0':
+		text, err = s.value()
+		return text, err == nil, err
+	}
+	return "", false, s.skip()
 }
 
 // plain reads a string of ASCII that stands for itself.
-func (s *scanner) plain() (inner []byte, ok bool) {
+func (s *scanner) plain() (inner string, ok bool) {
 	if !s.take('"') {
-		return nil, false
+		return "", false
 	}
 	start := s.at
-	i := start
-	for i < len(s.text) && plainBytes[s.text[i]] {
-		i++
-	}
-	s.at = i
-	return s.text[start:i], s.take('"')
+	s.at += plainLen(s.text[start:])
+	return s.text[start:s.at], s.take('"')
 }
 
-// plainBytes are the characters of ASCII that stand for themselves in a string.
-var plainBytes = func() (plain [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\'
+// plainLen returns how many bytes at the start of s are ASCII that stands for
+// itself in a string. It looks at eight at a time: each term of odd sets the high
+// bit of the bytes that do not, and perhaps of some above such a one.
+func plainLen(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+8 <= len(s); n += 8 {
+		b := s[n : n+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		odd := w | (w - ones*' ') | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)
+		if odd &= high; odd != 0 {
+			return n + bits.TrailingZeros64(odd)/8
+		}
 	}
-	return plain
-}()
+	for n < len(s) && ' ' <= s[n] && s[n] < utf8.RuneSelf && s[n] != '"' && s[n] != '\\' {
+		n++
+	}
+	return n
+}
 
 // string skips a string, whose escapes are looked at by whoever unquotes it.
 func (s *scanner) string() bool {
@@ -185,7 +222,7 @@ func (s *scanner) digits() bool {
 }
 
 func (s *scanner) word(word string) bool {
-	if !bytes.HasPrefix(s.text[s.at:], []byte(word)) {
+	if !strings.HasPrefix(s.text[s.at:], word) {
 		return false
 	}
 	s.at += len(word)
@@ -205,12 +242,12 @@ func (s *scanner) literal() bool {
 	return s.number()
 }
 
-func (s *scanner) appendScalar(dst []byte) ([]byte, error) {
+func (s *scanner) scalar() (string, error) {
 	start := s.at
 	if !s.literal() {
-		return dst, errOdd
+		return "", errOdd
 	}
-	return append(dst, s.text[start:s.at]...), nil
+	return s.text[start:s.at], nil
 }
 
 func (s *scanner) skip() error {
@@ -222,7 +259,7 @@ func (s *scanner) skip() error {
 			return nil
 		}
 		s.at = start
-		_, err := s.appendText(nil)
+		_, err := s.value()
 		return err
 	case '{', '[':
 	default:
@@ -253,23 +290,19 @@ func (s *scanner) finish() error {
 	return nil
 }
 
-// plainMembers is how many members of an object are compared pairwise.
-const plainMembers = 16
+// plainMembers are the members of an object, which are compared pairwise.
+type plainMembers [16]struct{ name, value string }
 
 // plainObject reads an object that is canonical as it stands, without white
 // space and escapes, has at most limit bytes and whose values nest at most depth
 // levels deep. If there is one, note sees its members; if not, nothing is read.
-func (s *scanner) plainObject(limit, depth int, note func(name, value []byte)) (text []byte, ok bool) {
-	var members [plainMembers]struct{ name, value []byte }
+func (s *scanner) plainObject(limit, depth int, note func(name, value string)) (text string, ok bool) {
+	var members plainMembers
 	start := s.at
-	n := 0
-	ok = s.plainMembers(depth, func(name, value []byte) {
-		members[n].name, members[n].value = name, value
-		n++
-	})
+	n, ok := s.plainMembers(&members, depth)
 	if text = s.text[start:s.at]; !ok || len(text) > limit {
 		s.at = start
-		return nil, false
+		return "", false
 	}
 	for _, m := range members[:n] {
 		note(m.name, m.value)
@@ -277,31 +310,35 @@ func (s *scanner) plainObject(limit, depth int, note func(name, value []byte)) (
 	return text, true
 }
 
-// plainMembers reads the object of [scanner.plainObject].
-func (s *scanner) plainMembers(depth int, member func(name, value []byte)) bool {
+// plainMembers reads the object of [scanner.plainObject] and returns how many
+// members it has.
+func (s *scanner) plainMembers(members *plainMembers, depth int) (n int, ok bool) {
 	if !s.take('{') {
-		return false
+		return 0, false
 	}
 	if s.take('}') {
-		return true
+		return 0, true
 	}
-	var names [plainMembers][]byte
-	for n := range names {
+	for ; n < len(members); n++ {
 		name, ok := s.plain()
-		if !ok || !s.take(':') || slices.ContainsFunc(names[:n], func(other []byte) bool { return bytes.Equal(other, name) }) {
-			return false
+		if !ok || !s.take(':') {
+			return 0, false
 		}
-		names[n] = name
+		for i := range members[:n] {
+			if members[i].name == name {
+				return 0, false
+			}
+		}
 		start := s.at
 		if !s.plainValue(depth) {
-			return false
+			return 0, false
 		}
-		member(name, s.text[start:s.at])
+		members[n].name, members[n].value = name, s.text[start:s.at]
 		if !s.take(',') {
-			return s.take('}')
+			return n + 1, s.take('}')
 		}
 	}
-	return false
+	return 0, false
 }
 
 func (s *scanner) plainValue(depth int) bool {
@@ -310,7 +347,12 @@ func (s *scanner) plainValue(depth int) bool {
 		_, ok := s.plain()
 		return ok
 	case '{':
-		return depth > 0 && s.plainMembers(depth-1, func(_, _ []byte) {})
+		if depth == 0 {
+			return false
+		}
+		var members plainMembers
+		_, ok := s.plainMembers(&members, depth-1)
+		return ok
 	case '[':
 		return depth > 0 && s.plainArray(depth-1)
 	}

@@ -37,8 +37,8 @@ func FuzzScanner(f *testing.F) {
 		if start < 0 {
 			return
 		}
-		fast := vaultParser{reader: new(reader), e: new(entry), scanner: scanner{text: line[start:]}}
-		fast.in = &fast.scanner
+		fast := vaultParser{reader: new(reader), e: new(entry), scanner: scanner{text: string(line[start:])}}
+		fast.in, fast.fast = &fast.scanner, &fast.scanner
 		quickly := fast.parse(nil)
 		slow := vaultParser{reader: newReader(line[start:]), e: new(entry)}
 		err := slow.parse(nil)
@@ -61,8 +61,8 @@ func TestScannerReadsSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(text) {
-		p := vaultParser{reader: new(reader), e: new(entry), scanner: scanner{text: line}}
-		p.in = &p.scanner
+		p := vaultParser{reader: new(reader), e: new(entry), scanner: scanner{text: string(line)}}
+		p.in, p.fast = &p.scanner, &p.scanner
 		if err := p.parse(nil); err != nil {
 			t.Errorf("%v: %s", err, line)
 		}

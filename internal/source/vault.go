@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/netip"
@@ -28,7 +29,8 @@ type entry struct {
 	answer        answer
 
 	size int      // of the line in bytes
-	sum  [32]byte // SHA-256 of the line
+	line string   // the line, of which the texts are part, until digest has its hash; "" if it has
+	sum  [32]byte // SHA-256 of the line, for [entry.digest]
 	kept int      // bytes kept in memory
 	cut  bool     // whether something of the line was left out
 	bare bool     // the device does not hash (log_raw), or may not: secrets may stand in it
@@ -70,28 +72,37 @@ type answer struct {
 	status            string // data's http_status_code
 }
 
-// parseVault reads a line of an audit device. It may have a prefix (an option
+// parse reads a line of an audit device. It may have a prefix (an option
 // of the devices), and members that nobody knows yet are passed over; what is
 // not one JSON object of type request or response is an error. Errors never
 // quote the line: it may hold secrets. The address that a trusted proxy tells
 // is the client's.
-func parseVault(line []byte, trusted []netip.Prefix) (*entry, error) {
+func (e *entry) parse(line []byte, trusted []netip.Prefix) error {
 	start := objectStart(line)
 	if start < 0 {
-		return nil, errNoObject
+		return errNoObject
 	}
-	e := &entry{time: audit.NoTime, size: len(line), sum: sha256.Sum256(line)}
+	e.begin(string(line))
 	p := parsers.Get().(*vaultParser)
 	defer p.release()
-	p.e, p.scanner = e, scanner{text: line[start:]}
-	p.in = &p.scanner
+	p.e, p.scanner = e, scanner{text: e.line[start:]}
+	p.in, p.fast = &p.scanner, &p.scanner
 	err := p.parse(trusted)
 	if !errors.Is(err, errOdd) {
-		return e, err
+		return err
 	}
-	*e = entry{time: audit.NoTime, size: e.size, sum: e.sum}
+	e.begin(e.line)
+	e.digest()
 	slow := vaultParser{reader: newReader(line[start:]), e: e}
-	return e, slow.parse(trusted)
+	return slow.parse(trusted)
+}
+
+// begin makes e the entry of a line of which nothing was read. Its lists are used
+// again.
+func (e *entry) begin(line string) {
+	policies, granting := e.auth.policies[:0], e.auth.granting[:0]
+	*e = entry{time: audit.NoTime, size: len(line), line: line}
+	e.auth.policies, e.auth.granting = policies, granting
 }
 
 // parsers are the parsers that have done their work. What they have grown to is
@@ -99,13 +110,27 @@ func parseVault(line []byte, trusted []netip.Prefix) (*entry, error) {
 var parsers = sync.Pool{New: func() any { return &vaultParser{reader: new(reader)} }}
 
 func (p *vaultParser) release() {
-	clear(p.places[:cap(p.places)])
-	*p.reader = reader{texts: p.texts[:0], places: p.places[:0], scratch: p.scratch}
+	*p.reader = reader{scratch: p.scratch}
 	*p = vaultParser{reader: p.reader}
 	parsers.Put(p)
 }
 
-// parseLong is parseVault for a line whose rest is still to be read; size and
+// digest returns the SHA-256 of the line. Most lines are never asked for theirs:
+// it is for what is cut, kept or journaled, and for requests without an id.
+func (e *entry) digest() [32]byte {
+	if e.line != "" {
+		e.sum, e.line = sha256.Sum256([]byte(e.line)), ""
+	}
+	return e.sum
+}
+
+// digestText returns the digest in hex.
+func (e *entry) digestText() string {
+	sum := e.digest()
+	return hex.EncodeToString(sum[:])
+}
+
+// parseLong is [entry.parse] for a line whose rest is still to be read; size and
 // sum are the caller's to fill in.
 func parseLong(head []byte, rest io.Reader, trusted []netip.Prefix) (*entry, error) {
 	start := objectStart(head)
@@ -133,7 +158,6 @@ func (p *vaultParser) parse(trusted []netip.Prefix) error {
 	if err := p.all(p.line); err != nil {
 		return err
 	}
-	p.settle()
 	e := p.e
 	switch p.kind {
 	case "request", "response":
@@ -145,7 +169,7 @@ func (p *vaultParser) parse(trusted []netip.Prefix) error {
 		e.time = t
 	}
 	e.request.client = clientOf(e.request.address, p.forwardedFor, trusted)
-	e.kept, e.cut = p.kept, p.cut
+	e.kept, e.cut = max(p.kept, len(e.line)), p.cut
 	e.bare = isBare(e.auth.token) || isBare(e.request.token) || isBare(e.answer.issued.token) ||
 		!e.hashed() && (e.cut || e.request.data != "" || e.answer.data != "" || e.answer.wrapInfo != "")
 	if e.bare {
@@ -180,6 +204,15 @@ func (e *entry) withhold() {
 		}
 	}
 	e.request.data, e.answer.data, e.answer.wrapInfo = "", "", ""
+	e.digest()
+	for _, text := range e.asked() { // which are part of the line
+		*text = strings.Clone(*text)
+	}
+	for _, list := range e.askedLists() {
+		for i, text := range *list {
+			(*list)[i] = strings.Clone(text)
+		}
+	}
 }
 
 // isBare reports whether a token stands in the line as it is; the devices
@@ -357,16 +390,16 @@ func (p *vaultParser) headers(q *request) error {
 		o.add(name, appendTexts(nil, values))
 		return err
 	})
-	p.take(&q.headers, o.close(), o.cut)
+	p.take(&q.headers, o.String(), o.cut)
 	return err
 }
 
 // note looks at a member of the data of a request for what decides about its
 // action: a role, user, group or entity is given policies, or an empty list.
-func (q *request) note(name, value []byte) {
-	switch string(name) {
+func (q *request) note(name, value string) {
+	switch name {
 	case "policies", "token_policies", "default_policies":
-		empty := string(value) == "[]" || string(value) == `""` || string(value) == "null"
+		empty := value == "[]" || value == `""` || value == "null"
 		q.bindsPolicies = q.bindsPolicies || !empty
 		q.unbindsPolicies = q.unbindsPolicies || empty
 	}
@@ -397,12 +430,12 @@ func (p *vaultParser) answerMember(name string) error {
 }
 
 // note looks at a member of the data of an answer for what tells a failure.
-func (a *answer) note(name, value []byte) {
+func (a *answer) note(name, value string) {
 	a.members++
-	switch string(name) {
+	switch name {
 	case "error":
-		a.hasError = a.hasError || string(value) != "null"
+		a.hasError = a.hasError || value != "null"
 	case "http_status_code":
-		a.status = string(value)
+		a.status = value
 	}
 }

@@ -89,7 +89,8 @@ func (e *entry) idKey() []byte {
 	if id := e.request.id; id != "" {
 		return []byte(id)
 	}
-	return e.sum[:]
+	sum := e.digest()
+	return sum[:]
 }
 
 // requestID returns id as an event can hold it.

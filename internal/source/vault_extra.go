@@ -2,7 +2,6 @@ package source
 
 import (
 	"cmp"
-	"encoding/hex"
 	"strconv"
 	"sync"
 
@@ -134,10 +133,10 @@ func (x *exchange) odd(d *extraData, ip string) {
 // kept adds the hashes of the lines that are kept as they came: by them they are found.
 func (x *exchange) kept(d *extraData) {
 	if x.request != nil && x.keeper.wants(x.request) {
-		d.text("request_sha256", hex.EncodeToString(x.request.sum[:]))
+		d.text("request_sha256", x.request.digestText())
 	}
 	if x.response != nil && x.keeper.wants(x.response) {
-		d.text("response_sha256", hex.EncodeToString(x.response.sum[:]))
+		d.text("response_sha256", x.response.digestText())
 	}
 }
 
@@ -153,7 +152,7 @@ func (x *exchange) originals() []byte {
 			prefix = "response_"
 		}
 		o.add(prefix+"size", strconv.AppendInt(nil, int64(e.size), 10))
-		o.add(prefix+"sha256", audit.AppendString(nil, hex.EncodeToString(e.sum[:])))
+		o.add(prefix+"sha256", audit.AppendString(nil, e.digestText()))
 	}
 	return []byte(o.String())
 }
