@@ -46,7 +46,12 @@ const (
 // partial batch keeps the good events and has the others in Rejected. More
 // than [MaxBatch] events are a [CodePayloadTooLarge].
 func DecodeBatch(form BatchForm, body string, latest Time, partial bool) (Batch, error) {
-	b := batchReader{body: body, latest: latest}
+	return DecodeBatchInto(nil, form, body, latest, partial)
+}
+
+// DecodeBatchInto is [DecodeBatch] for whoever has memory for the events.
+func DecodeBatchInto(events []Event, form BatchForm, body string, latest Time, partial bool) (Batch, error) {
+	b := batchReader{body: body, latest: latest, batch: Batch{Events: events[:0]}}
 	read := b.json
 	if form == FormNDJSON {
 		read = b.lines

@@ -130,7 +130,7 @@ func (b *batchReader) add(line int, e Event, err error) error {
 		b.refused = append(b.refused, refused)
 		return nil
 	}
-	if b.batch.Events == nil {
+	if cap(b.batch.Events) == 0 {
 		b.batch.Events = make([]Event, 0, min(MaxBatch, 1+len(b.body)/typicalLine))
 	}
 	if b.batch.Lines != nil || line != len(b.batch.Events)+1 {

@@ -11,7 +11,7 @@ import { questions } from './questions.mjs'
 
 const writers = 4, batch = 500
 const leastRuns = 3, mostRuns = 1000, runTime = 1000 // ms that a question is repeated
-const appended = Number(process.env.APPEND ?? 200_000) // events in the phase of durable appends
+const appended = Number(process.env.APPEND ?? Infinity) // events in the phase of durable appends
 
 const [name, file, oracle] = process.argv.slice(2)
 const { default: Peer } = await import(`./peers/${name}.mjs`)
@@ -24,6 +24,7 @@ await use(async peer => {
   log('append')
   await peer.index?.()
   result.append = await append(peer)
+  if (peer.settle) result.append.settle = await stopwatch(peer, () => peer.settle())
 })
 await use(async peer => {
   log('load')
@@ -70,6 +71,7 @@ async function append(peer) {
   for await (const lines of chunks(appended)) batches.push(peer.encode(lines, batches.length * batch))
   const acks = []
   let next = 0
+  globalThis.gc?.()
   const used = await stopwatch(peer, () => Promise.all(Array.from({ length: writers }, async (_, writer) => {
     while (next < batches.length) {
       const payload = batches[next++], begun = performance.now()
@@ -82,13 +84,15 @@ async function append(peer) {
 
 /** chunks yields up to n lines of the file in full batches. */
 async function* chunks(n) {
+  const input = createReadStream(file)
   let lines = []
-  for await (const line of createInterface({ input: createReadStream(file) })) {
+  for await (const line of createInterface({ input })) {
     if (lines.push(line) < batch) continue
     yield lines
     lines = []
-    if ((n -= batch) <= 0) return
+    if ((n -= batch) <= 0) break
   }
+  input.destroy() // else readline reads on, while the clock is running
 }
 
 /** measure asks once to warm up, then again and again, and reads the last answer. */

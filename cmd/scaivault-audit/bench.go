@@ -35,7 +35,8 @@ type benchCommand struct {
 func (benchCommand) Help() string {
 	return `Makes sample events and measures, one after the other:
 
-  append   small batches of several writers, each answered after its sync
+  append   small batches of several writers, each answered after its sync, and
+           then what is still in memory is written into segments
   http     the same through the server and its client, all in this process
   load     lines in large batches, read and appended, as an import does it
   seal     what is in memory is written into segments

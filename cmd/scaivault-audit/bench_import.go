@@ -51,7 +51,12 @@ func (b *bench) load() (err error) {
 		}
 	}
 	b.report.loaded(row, watch.wall, watch.cpu)
-	return b.seal(s, watch, row.Events)
+	if err := b.seal("seal", s, watch); err != nil {
+		return err
+	}
+	b.report.loaded(loadRow{Name: "import", Events: row.Events}, watch.wall, watch.cpu)
+	b.report.PeakRSS = peakRSS()
+	return nil
 }
 
 // loadChunk reads a batch while the one before it is appended.
@@ -87,18 +92,15 @@ func loadChunk(ctx context.Context, s *store.Store, chunk []parcel, bar *progres
 	return refused, err
 }
 
-// seal measures how what an import left in memory is sealed, and adds the two
-// up, whose watch it goes on with.
-func (b *bench) seal(s *store.Store, watch *stopwatch, events int) error {
-	loaded := *watch
+// seal measures how what is still in memory is sealed, and adds it to the watch.
+func (b *bench) seal(name string, s *store.Store, watch *stopwatch) error {
+	before := *watch
 	watch.start()
 	err := s.Seal(b.p.ctx)
 	watch.stop()
 	if err != nil {
-		return fmt.Errorf("seal: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	b.report.loaded(loadRow{Name: "seal"}, watch.wall-loaded.wall, watch.cpu-loaded.cpu)
-	b.report.loaded(loadRow{Name: "import", Events: events}, watch.wall, watch.cpu)
-	b.report.PeakRSS = peakRSS()
+	b.report.loaded(loadRow{Name: name}, watch.wall-before.wall, watch.cpu-before.cpu)
 	return nil
 }

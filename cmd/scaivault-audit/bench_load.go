@@ -78,9 +78,15 @@ func (b *bench) append() (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close(), os.RemoveAll(dir)) }()
 	row := loadRow{Name: "append", Events: min(int(b.command.Events), appendedEvents)}
-	return b.write(row, func(*parcel) {}, func(ctx context.Context, p *parcel) (refused int, err error) {
+	err = b.write(row, func(*parcel) {}, func(ctx context.Context, p *parcel) (refused int, err error) {
 		return appendEvents(ctx, s, p)
 	})
+	if err != nil {
+		return err
+	}
+	watch := newStopwatch()
+	defer watch.release()
+	return b.seal("append_seal", s, watch)
 }
 
 // appendEvents appends a batch, again and again while the log has no room for

@@ -21,7 +21,7 @@ type benchReport struct {
 
 // loadRow is a way of filling a log.
 type loadRow struct {
-	Name    string  `json:"name"` // append, http, load, seal, or import: load and seal together
+	Name    string  `json:"name"` // append, append_seal, http, load, seal, or import: load and seal together
 	Events  int     `json:"events"`
 	Bytes   int64   `json:"bytes,omitempty"` // of lines
 	Seconds float64 `json:"seconds"`

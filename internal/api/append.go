@@ -24,11 +24,12 @@ func (s *Server) appendLogs(r *request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(r)
-	if err != nil {
+	room := s.takeRoom()
+	if room.text, err = readBodyInto(room.text, r); err != nil {
 		return err
 	}
-	b, err := audit.DecodeBatch(form, body, s.latest(), partial)
+	body := alias(room.text)
+	b, err := audit.DecodeBatchInto(room.events, form, body, s.latest(), partial)
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,10 @@ func (s *Server) appendLogs(r *request) error {
 	receipt, err := s.Log.Append(r.Context(), r.tenant, b)
 	if err != nil {
 		return err
+	}
+	if len(receipt.Rejected) == 0 { // else it may quote the body, and be kept for a repetition
+		room.events = b.Events
+		s.putBack(room)
 	}
 	return r.receipt(receipt)
 }

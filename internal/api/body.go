@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -43,37 +44,58 @@ func batchForm(h http.Header) (audit.BatchForm, error) {
 // maxTrust is how much memory a body gets before it has come, in bytes.
 const maxTrust = 1 << 20
 
-// readBody reads and decompresses a body. Sizes are checked while it streams,
-// so that a bomb costs no more than a large body.
+// readBody reads and decompresses a body.
 func readBody(r *request) (string, error) {
+	b, err := readBodyInto(nil, r)
+	return alias(b), err
+}
+
+// readBodyInto reads and decompresses a body into the memory of b. Sizes are
+// checked while it streams, so that a bomb costs no more than a large body.
+func readBodyInto(b []byte, r *request) ([]byte, error) {
 	encoding, err := contentEncoding(r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	limit := int64(MaxEncodedBody)
 	if encoding == "identity" {
 		limit = MaxDecodedBody
 	}
 	if r.ContentLength > limit {
-		return "", tooLarge(limit)
+		return nil, tooLarge(limit)
 	}
 	// MaxBytesReader wants to see the writer that net/http made.
 	raw := &source{ReadCloser: http.MaxBytesReader(r.out.ResponseWriter, r.Body, limit)}
 	decoded, err := decode(encoding, raw)
 	if err != nil {
-		return "", bodyError(cmp.Or(raw.err, err))
+		return nil, bodyError(cmp.Or(raw.err, err))
 	}
 	defer decoded.Close()
-	var b strings.Builder
-	b.Grow(int(min(max(0, r.ContentLength), maxTrust)))
-	n, err := io.Copy(&b, io.LimitReader(decoded, MaxDecodedBody+1))
+	b, err = readAll(slices.Grow(b[:0], int(min(max(0, r.ContentLength), maxTrust))+1),
+		io.LimitReader(decoded, MaxDecodedBody+1))
 	if err != nil {
-		return "", bodyError(cmp.Or(raw.err, err))
+		return nil, bodyError(cmp.Or(raw.err, err))
 	}
-	if n > MaxDecodedBody {
-		return "", tooLarge(MaxDecodedBody)
+	if len(b) > MaxDecodedBody {
+		return nil, tooLarge(MaxDecodedBody)
 	}
-	return b.String(), nil
+	return b, nil
+}
+
+// readAll appends what there is to read to b, which has room for some of it.
+func readAll(b []byte, from io.Reader) ([]byte, error) {
+	for {
+		n, err := from.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) == cap(b):
+			b = slices.Grow(b, len(b))
+		}
+	}
 }
 
 // source remembers why it ended early; decoders hide that.

@@ -52,6 +52,7 @@ func (l *reference) Append(_ context.Context, tenant audit.TenantID, b audit.Bat
 	first := uint64(len(log))
 	r := audit.Receipt{Rejected: slices.Clone(b.Rejected)}
 	for i, e := range b.Events {
+		e = own(e)
 		index := uint64(len(log))
 		err := admit(log, &e, index, l.clock())
 		switch {
@@ -76,6 +77,17 @@ func (l *reference) Append(_ context.Context, tenant audit.TenantID, b audit.Bat
 	close(l.grown)
 	l.grown = make(chan struct{})
 	return r, nil
+}
+
+// own returns an event with texts of its own: those of a batch are written over.
+func own(e audit.Event) audit.Event {
+	e.ID, e.Action = audit.EventID(strings.Clone(string(e.ID))), audit.Action(strings.Clone(string(e.Action)))
+	e.IdentityType = audit.IdentityType(strings.Clone(string(e.IdentityType)))
+	e.IdentityID = audit.IdentityID(strings.Clone(string(e.IdentityID)))
+	e.SecretPath, e.SourceIP = audit.Path(strings.Clone(string(e.SecretPath))), strings.Clone(e.SourceIP)
+	e.UserAgent, e.RequestID = strings.Clone(e.UserAgent), strings.Clone(e.RequestID)
+	e.ExtraData = strings.Clone(e.ExtraData)
+	return e
 }
 
 func (l *reference) Wait(ctx context.Context, tenant audit.TenantID, size uint64) (uint64, error) {

@@ -17,6 +17,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/scaivault/audit"
@@ -50,7 +51,8 @@ const (
 )
 
 // Log is what the API needs of the store. All methods are safe for concurrent
-// use; Append returns when every accepted event is on stable storage.
+// use. Append returns when every accepted event is on stable storage; once it has
+// returned no error, nobody looks at the texts of the batch any more.
 type Log interface {
 	Append(ctx context.Context, tenant audit.TenantID, b audit.Batch) (audit.Receipt, error)
 	Query(ctx context.Context, tenant audit.TenantID, q audit.Query) (audit.Page, error)
@@ -113,6 +115,7 @@ type Server struct {
 	routes  []route
 	limits  map[class]*limiter
 	streams streams
+	rooms   sync.Pool // of *room
 	started time.Time
 }
 

@@ -163,6 +163,7 @@ func (l *tenantLog) stage(w *wal, now audit.Time, b *audit.Batch) (audit.Receipt
 // stand in a section.
 func (l *tenantLog) encode(b *audit.Batch, fresh []int, now audit.Time) *recentBatch {
 	lines := l.recent.begin()
+	lines.text = slices.Grow(lines.text, len(fresh)*usualLine)
 	next := l.tail().next()
 	for n, i := range fresh {
 		e := complete(&b.Events[i], now)
@@ -173,6 +174,10 @@ func (l *tenantLog) encode(b *audit.Batch, fresh []int, now audit.Time) *recentB
 	}
 	return lines
 }
+
+// usualLine is what the canonical line of most events takes with its length, in
+// bytes, and some more.
+const usualLine = 400
 
 // complete returns an event with what the log fills in, but for its id, which
 // its place gives.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,6 +148,11 @@ func (w *wal) add(m mark, parts ...[]byte) (*group, error) {
 func (w *wal) run() {
 	defer close(w.stopped)
 	for range w.wake {
+		// Writers that are about to add a batch do so first. The one that woke this
+		// goroutine handed it its processor, and while the disk works nobody else
+		// has that: with one processor, each batch would have a sync of its own,
+		// and connections that nobody looks at would wait for many of them.
+		runtime.Gosched()
 		w.flush()
 	}
 	w.flush()

@@ -147,8 +147,8 @@ func frameSize(t *testing.T, e audit.Event) int {
 	return len(readFile(t, m, walFiles(t, m)[0])) - before
 }
 
-// TestGroupCommit has many writers wait for a stalled disk: one sync serves
-// the first of them, and one more all others.
+// TestGroupCommit has many writers wait while the disk stalls with the first of
+// them: one sync serves that, and one more all others.
 func TestGroupCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &stalling{FS: vfs.NewMem()}
@@ -158,8 +158,10 @@ func TestGroupCommit(t *testing.T) {
 		d.stall()
 		before := d.syncs.Load()
 		var wg sync.WaitGroup
-		for i := range 20 {
-			wg.Go(func() { put(t, s, someTenants[i%2], event(i)) })
+		wg.Go(func() { put(t, s, acme, event(0)) })
+		synctest.Wait()
+		for i := range 19 {
+			wg.Go(func() { put(t, s, someTenants[(1+i)%2], event(1+i)) })
 		}
 		synctest.Wait()
 		d.goOn()
