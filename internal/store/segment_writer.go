@@ -68,9 +68,6 @@ func writeSegment(out io.Writer, tenant audit.TenantID, source segmentSource) er
 		if err := w.block(first); err != nil {
 			return fmt.Errorf("write segment: %w", err)
 		}
-		if first == 0 { // the other blocks will be of much the same size: else they would be copied as dst grows
-			w.dst = slices.Grow(w.dst, (len(w.dst)-len(dst))/chunkRows*(rows.rows-min(rows.rows, chunkRows)))
-		}
 	}
 	if err := w.sections(); err != nil {
 		return fmt.Errorf("write segment: %w", err)
