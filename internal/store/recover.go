@@ -26,16 +26,17 @@ type recovery struct {
 	logger *slog.Logger
 	doubt  map[audit.TenantID]uint64 // indexes that damage may have cost a tenant
 
-	file   *walFile // that is read
-	log    uint64   // id of the log; 0 until a header tells
-	prior  uint64   // size of the file that was read last
-	gap    bool     // it is not the one before the next
-	begun  uint64   // no file up to this one was left by a crash half made
-	closed bool     // nothing may be appended to it
+	file     *walFile // that is read
+	log      uint64   // id of the log; 0 until a header tells
+	headless string   // file before that, whose header the disk does not give
+	prior    uint64   // size of the file that was read last
+	gap      bool     // it is not the one before the next
+	begun    uint64   // no file up to this one was left by a crash half made
+	closed   bool     // nothing may be appended to it
 }
 
 // recover reads what earlier processes wrote and returns the log to go on
-// with. It follows four rules.
+// with. It follows five rules.
 //
 //   - Only the end of the last file that was begun may be torn, and only if no
 //     clean end was marked there: it is cut, and kept in a file of its own.
@@ -45,6 +46,9 @@ type recovery struct {
 //   - The last file is written anew and synced before anything of it is
 //     served. Its pages may be in memory only, left there by a sync that
 //     failed, and reading them proves nothing about the disk.
+//   - What the disk does not give is damage, too. The file stays as it is, nothing
+//     is appended to it, and nothing is sealed until a later start, which may read it.
+//     A log that may end in it takes no appends: no index is given up for good.
 //   - A file of a later format version is an error: nothing is changed.
 func (s *Store) recover(m *manifest, mark walMark) (*wal, error) {
 	r := &recovery{store: s, fs: s.fs, dir: s.dir, logger: s.opts.Logger, doubt: make(map[audit.TenantID]uint64), begun: mark.last}
@@ -73,6 +77,9 @@ func (s *Store) recover(m *manifest, mark walMark) (*wal, error) {
 		r.file.size = w.size
 		w.files = append(w.files, r.file)
 	}
+	if err := r.nameless(); err != nil {
+		return nil, err
+	}
 	if mark.last > w.id {
 		r.missing(w.id+1, mark.last+1)
 		w.id, w.size, r.closed = mark.last, 0, true
@@ -80,6 +87,7 @@ func (s *Store) recover(m *manifest, mark walMark) (*wal, error) {
 	for tenant, n := range r.doubt {
 		l := s.logs[tenant]
 		l.skip(l.tail().next() + n)
+		l.barred = s.endUnknown()
 	}
 	if err := s.removeOrphans(m); err != nil {
 		return nil, err
@@ -142,23 +150,32 @@ func (r *recovery) files(first uint64) ([]uint64, error) {
 // readFile applies the frames of a file. The last file is written anew.
 func (r *recovery) readFile(id uint64, last bool) error {
 	name := walName(id)
-	b, err := vfs.ReadFile(r.fs, r.dir+"/"+name)
+	b, unread, err := r.read(name)
 	if err != nil {
 		return err
 	}
+	// Nobody knows whether a frame ends in what the disk does not give: it is no
+	// torn end, and the file is not written anew.
+	last = last && unread == 0
 	h, err := readHead(b)
 	switch {
 	case errors.Is(err, errFormat):
 		return fmt.Errorf("%s: %w", name, err)
-	case err != nil && len(b) < walHeader && (id <= r.begun || !halfMade(b)):
+	case err != nil && len(b) < walHeader && (id <= r.begun || unread > 0 || !halfMade(b)):
 		r.damage(fmt.Sprintf("%s is cut off at %d bytes", name, len(b)), r.mostBytes())
 		r.prior, r.closed = uint64(len(b)), true
 		return nil
 	case err != nil && last && len(b) <= walHeader:
 		// The crash came before the file was in use: no frame was ever in it.
+		if err := r.nameless(); err != nil {
+			return err
+		}
 		return r.renew(id, head{log: r.logID(), file: id, prior: r.prior}.append(nil), b)
 	case err != nil:
 		// The frames prove themselves; the header is not needed for them.
+		if unread > 0 && r.log == 0 {
+			r.headless = name
+		}
 		r.logger.Warn("a header of the write-ahead log is damaged", "file", name, "error", err)
 	case h.file != id || r.log != 0 && h.log != r.log:
 		r.damage(fmt.Sprintf("%s is file %d of log %x, not of log %x", name, h.file, h.log, r.log), uint64(len(b)))
@@ -171,7 +188,7 @@ func (r *recovery) readFile(id uint64, last bool) error {
 		}
 	}
 	end, clean := r.readFrames(b, id, last, err == nil)
-	r.prior, r.closed = uint64(len(b)), false
+	r.prior, r.closed = uint64(len(b)), unread > 0
 	switch {
 	case last && clean:
 		return r.renew(id, b[:len(b)-frame.Header], nil)

@@ -200,6 +200,9 @@ func (s *sealer) close() {
 // keep any more. It returns when that is done: the log is at its smallest then,
 // and opened in the least time.
 func (s *Store) Seal(ctx context.Context) error {
+	if len(s.unread) > 0 {
+		return audit.Errorf(audit.CodeUnavailable, "nothing is sealed while the disk does not give %s whole", s.unread[0])
+	}
 	done := make(chan error, 1)
 	select {
 	case s.sealer.all <- done:

@@ -107,6 +107,12 @@ type Store struct {
 	full   chan struct{} // a tail is full and durable, or the tails are too much
 	ends   sync.Pool     // of *segmentEnds, for reading them
 
+	// unread are the files of the write-ahead log that the disk did not give whole
+	// at the start. What is sealed is passed over by the next start: while there
+	// are any, nothing is, so that a start that can read them has their events.
+	unread    []string
+	unreadErr error // of the first of them; nil if there are none
+
 	unsealed atomic.Int64 // rows in the tails of all logs
 	callers  atomic.Int64 // that wait for an append or an answer
 	recent   recentRoom
@@ -143,7 +149,7 @@ func Open(fsys vfs.FS, dir string, opts Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
 	go s.wal.run()
-	if opts.readOnly {
+	if opts.readOnly || len(s.unread) > 0 {
 		close(s.sealer.stopped)
 	} else {
 		go s.sealer.run()
@@ -194,6 +200,9 @@ func (s *Store) Append(ctx context.Context, tenant audit.TenantID, b audit.Batch
 		return audit.Receipt{}, err
 	}
 	l := s.log(tenant)
+	if l.barred != nil {
+		return audit.Receipt{}, l.barred
+	}
 	if n := s.unsealed.Load(); n > int64(s.opts.TailEvents) {
 		l.wakeSealer()
 		if n > maxUnsealed*int64(s.opts.TailEvents) {
@@ -252,6 +261,9 @@ func (s *Store) Health(_ context.Context, tenant audit.TenantID) (map[string]any
 	if tenant == "" {
 		tenants = s.Tenants()
 		figures["tenants"], figures["wal_bytes"] = len(tenants), s.wal.bytes()
+		if len(s.unread) > 0 {
+			figures["unreadable_files"] = s.unread
+		}
 	}
 	var sum logFigures
 	damaged := []audit.IndexRange{}

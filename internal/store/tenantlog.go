@@ -27,6 +27,7 @@ type tenantLog struct {
 	segments []*segment
 	tails    []*tail // at least one
 	damaged  []audit.IndexRange
+	barred   error      // why it takes no appends, set when it is made; nil if it does
 	last     audit.Time // of the latest receipt
 	pending  *group     // of the latest staged batch; nil after recovery
 	keys     keyring
@@ -50,6 +51,7 @@ func (s *Store) newLog(tenant audit.TenantID, lost uint64) *tenantLog {
 	}
 	if lost > 0 {
 		l.damaged = []audit.IndexRange{{From: 0, To: lost}}
+		l.barred = s.endUnknown()
 	}
 	return l
 }
