@@ -38,7 +38,7 @@ func (q *quick) object(outer *quickNames, depth int) bool {
 			return false
 		}
 		start := q.pos
-		q.pos += plain(q.text[start:])
+		q.pos += PlainLen(q.text[start:])
 		name := q.text[start:q.pos]
 		if !q.next('"') || !q.next(':') {
 			return false
@@ -115,7 +115,7 @@ func (q *quick) escaped() bool {
 		return false
 	}
 	for {
-		q.pos += plain(q.text[q.pos:])
+		q.pos += PlainLen(q.text[q.pos:])
 		if q.next('"') {
 			return true
 		}

@@ -156,15 +156,15 @@ func (q *quick) string() (string, bool) {
 		return "", false
 	}
 	start := q.pos
-	q.pos += plain(q.text[start:])
+	q.pos += PlainLen(q.text[start:])
 	return q.text[start:q.pos], q.next('"')
 }
 
-// plain returns how many bytes at the start of s are printable ASCII that
+// PlainLen returns how many bytes at the start of s are printable ASCII that
 // stands for itself in a JSON string. It looks at eight bytes at a time: each
 // term of odd sets the high bit of the bytes that are not plain (and perhaps
 // of bytes above such a one, which do not matter).
-func plain(s string) int {
+func PlainLen(s string) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; n+8 <= len(s); n += 8 {
@@ -186,7 +186,7 @@ func plain(s string) int {
 func isPlain(s string) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	if len(s) < 8 {
-		return plain(s) == len(s)
+		return PlainLen(s) == len(s)
 	}
 	odd := uint64(0)
 	for n := 0; ; n += 8 {

@@ -66,7 +66,7 @@ func pathRule(s string) string {
 // printable reports whether s is valid UTF-8 without control characters and
 // without the line separators U+2028 and U+2029.
 func printable(s string) bool {
-	s = s[plain(s):]
+	s = s[PlainLen(s):]
 	ascii := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == 0x7f {

@@ -2,11 +2,11 @@ package source
 
 import (
 	"errors"
-	"math/bits"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scaivault/audit"
 )
 
 // scanner reads the tokens of a line that is in memory, as [decoder] does. It
@@ -154,29 +154,8 @@ func (s *scanner) plain() (inner string, ok bool) {
 		return "", false
 	}
 	start := s.at
-	s.at += plainLen(s.text[start:])
+	s.at += audit.PlainLen(s.text[start:])
 	return s.text[start:s.at], s.take('"')
-}
-
-// plainLen returns how many bytes at the start of s are ASCII that stands for
-// itself in a string. It looks at eight at a time: each term of odd sets the high
-// bit of the bytes that do not, and perhaps of some above such a one.
-func plainLen(s string) int {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	n := 0
-	for ; n+8 <= len(s); n += 8 {
-		b := s[n : n+8]
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		odd := w | (w - ones*' ') | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)
-		if odd &= high; odd != 0 {
-			return n + bits.TrailingZeros64(odd)/8
-		}
-	}
-	for n < len(s) && ' ' <= s[n] && s[n] < utf8.RuneSelf && s[n] != '"' && s[n] != '\\' {
-		n++
-	}
-	return n
 }
 
 // string skips a string, whose escapes are looked at by whoever unquotes it.

@@ -14,15 +14,11 @@ import (
 // TestMergeIsSeal writes random events as one segment, and as several that are
 // merged: the bytes are the same.
 func TestMergeIsSeal(t *testing.T) {
-	rounds := 0
 	rapid.Check(t, func(t *rapid.T) {
-		if rounds++; rounds > 60 { // which are enough, and take a second
-			return
-		}
 		shape := drawShape(t)
 		shape.rows = rapid.SampledFrom([]int{40, 700, chunkRows + 300, 2*chunkRows + 5}).Draw(t, "rows")
 		parts := rapid.IntRange(1, 6).Draw(t, "parts")
-		whole, segments := shape.parts(rapid.Uint64().Draw(t, "seed"), parts)
+		whole, segments := shape.parts(t, rapid.Uint64().Draw(t, "seed"), parts)
 		want, err := appendRows(nil, "acme", whole)
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +41,7 @@ func TestMergeIsSeal(t *testing.T) {
 // TestMergeStops ends a merge between blocks.
 func TestMergeStops(t *testing.T) {
 	shape := &logShape{rows: 2*chunkRows + 9, values: 9, spread: audit.Hour, ids: "hex", extra: "few", success: 1}
-	_, segments := shape.parts(1, 2)
+	_, segments := shape.parts(t, 1, 2)
 	left := 0
 	stop := func(n int) error {
 		if left -= n; left < 0 {
@@ -69,7 +65,7 @@ func TestMergeStops(t *testing.T) {
 
 // parts returns rows of this shape whose indexes follow each other, and segments of
 // them, each of some of these indexes.
-func (s *logShape) parts(seed uint64, n int) (whole *segmentRows, segments []*segment) {
+func (s *logShape) parts(t interface{ Fatal(...any) }, seed uint64, n int) (whole *segmentRows, segments []*segment) {
 	const first = 1000
 	r := rand.New(rand.NewPCG(seed, 2))
 	all, part := newTail(shapeOrigin, first), newTail(shapeOrigin, first)
@@ -82,14 +78,9 @@ func (s *logShape) parts(seed uint64, n int) (whole *segmentRows, segments []*se
 		all.insert(&e, received)
 		part.insert(&e, received)
 		if i+1 == s.rows || len(segments) < n-1 && r.IntN(max(s.rows/n, 1)) == 0 {
-			segments = append(segments, seal(panics{}, part.staging().segmentRows()))
+			segments = append(segments, seal(t, part.staging().segmentRows()))
 			part = newTail(shapeOrigin, first+uint64(i+1))
 		}
 	}
 	return all.staging().segmentRows(), segments
 }
-
-// panics is where a test goes that cannot fail here.
-type panics struct{}
-
-func (panics) Fatal(args ...any) { panic(args) }
