@@ -115,8 +115,12 @@ func (p *Pairer) Add(line []byte) ([]audit.Event, error) {
 	return p.eventsOf(p.take(e)), nil
 }
 
-// maxSpare bounds the entries that are used again.
-const maxSpare = 64
+// maxSpare bounds the entries that are used again, and spareLine the bytes of the
+// line that each of them keeps meanwhile.
+const (
+	maxSpare  = 64
+	spareLine = 16 << 10
+)
 
 // blank returns an entry to read a line into.
 func (p *Pairer) blank() *entry {
@@ -151,7 +155,7 @@ func (p *Pairer) eventsOf(done []exchange) []audit.Event {
 		x := &done[i]
 		events[i] = x.event()
 		for _, e := range []*entry{x.request, x.response} {
-			if e != nil && len(p.spare) < maxSpare {
+			if e != nil && len(p.spare) < maxSpare && e.size <= spareLine {
 				p.spare = append(p.spare, e)
 			}
 		}
